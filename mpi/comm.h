@@ -1,0 +1,32 @@
+/* The communicator, agreement on errors, broadcast of small decisions.  MPI_ERRORS_ARE_FATAL stays on. */
+#ifndef FZ_MPI_COMM_H
+#define FZ_MPI_COMM_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+/* Opaque outside mpi/ (and the HDF5 wrapper in io/, which needs the raw handle: fz_mpi_handle). */
+typedef struct fz_mpi fz_mpi;
+
+/** Start MPI (MPI_THREAD_FUNNELED), install the fatal hook (message, then MPI_Abort).  collective, first call of main */
+fz_mpi *fz_mpi_start(int *argc, char ***argv);
+/** End MPI and free. collective, last call of main. */
+void fz_mpi_finish(fz_mpi **comm);
+int fz_mpi_rank(const fz_mpi *comm);
+int fz_mpi_size(const fz_mpi *comm);
+
+/** Turn "I failed" into "we failed": the worst status of all ranks, with the text of the lowest rank that has it.
+ *  calls   collective; the result (status and err) is the same on all ranks.  Once per phase, never per particle */
+fz_status fz_mpi_agree(fz_mpi *comm, fz_status st, fz_error *err);
+/** Copy rank 0's bytes to all. collective */
+void fz_mpi_broadcast(fz_mpi *comm, void *bytes, size_t n);
+/** True on all if true on any. collective */
+bool fz_mpi_any(fz_mpi *comm, bool flag);
+void fz_mpi_barrier(fz_mpi *comm);
+/** Maximum and sum over ranks of a measurement (seconds, bytes): for reports only, never for arithmetic. collective */
+double fz_mpi_report_max(fz_mpi *comm, double value);
+double fz_mpi_report_sum(fz_mpi *comm, double value);
+
+#endif

@@ -1,0 +1,16 @@
+/* What hides behind fz_mpi; for mpi/ and for the HDF5 wrapper in io/ only. */
+#ifndef FZ_MPI_COMM_PRIVATE_H
+#define FZ_MPI_COMM_PRIVATE_H
+#include <mpi.h>
+
+#include "mpi/comm.h"
+
+struct fz_mpi {
+  MPI_Comm handle; /* a duplicate of the world: our messages never meet those of a library */
+  int rank, size;
+};
+
+/** The raw communicator, borrowed. */
+MPI_Comm fz_mpi_handle(const fz_mpi *comm);
+
+#endif

@@ -6,7 +6,9 @@
 
 static fz_log_sink log_sink;
 
-void fz_set_log_sink(fz_log_sink sink) { log_sink = sink; }
+void fz_set_log_sink(fz_log_sink sink) {
+  log_sink = sink;
+}
 
 void fz_log(fz_log_level level, const char *format, ...) {
   if (!log_sink) return;

@@ -58,6 +58,12 @@ char *fz_strdup(const char *text) {
   return copy;
 }
 
-ptrdiff_t fz_memory_blocks(void) { return atomic_load(&blocks_alive); }
-ptrdiff_t fz_memory_bytes(void) { return atomic_load(&bytes_alive); }
-ptrdiff_t fz_memory_peak_bytes(void) { return atomic_load(&bytes_peak); }
+ptrdiff_t fz_memory_blocks(void) {
+  return atomic_load(&blocks_alive);
+}
+ptrdiff_t fz_memory_bytes(void) {
+  return atomic_load(&bytes_alive);
+}
+ptrdiff_t fz_memory_peak_bytes(void) {
+  return atomic_load(&bytes_peak);
+}

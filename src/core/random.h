@@ -26,8 +26,8 @@ typedef struct fz_random {
 
 /** A stream for one (seed, purpose, step, item); plain value, copy freely; draws advance only `index`. */
 fz_random fz_random_stream(uint64_t seed, fz_purpose purpose, uint32_t step, uint64_t item);
-double fz_random_uniform(fz_random *r);  /* [0, 1), 53 bits */
-double fz_random_normal(fz_random *r);   /* mean 0, variance 1 (Box-Muller, one draw per call) */
+double fz_random_uniform(fz_random *r); /* [0, 1), 53 bits */
+double fz_random_normal(fz_random *r);  /* mean 0, variance 1 (Box-Muller, one draw per call) */
 /** Uniform integer in [0, n). */
 int64_t fz_random_below(fz_random *r, int64_t n);
 /** Fisher-Yates permutation of 0..n-1. */

@@ -30,13 +30,15 @@ int fz_status_exit_code(fz_status st) {
 }
 
 const char *fz_status_name(fz_status st) {
-  static const char *const names[] = {"done",     "usage",   "bad input", "input/output",
+  static const char *const names[] = {"done",      "usage",    "bad input", "input/output",
                                       "no memory", "diverged", "stopped",   "internal error"};
   size_t i = (size_t)st;
   return i < sizeof names / sizeof names[0] ? names[i] : "unknown";
 }
 
-void fz_set_fatal_hook(fz_fatal_hook hook) { fatal_hook = hook; }
+void fz_set_fatal_hook(fz_fatal_hook hook) {
+  fatal_hook = hook;
+}
 
 void fz_fatal(const char *file, int line, const char *format, ...) {
   char message[900];

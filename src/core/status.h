@@ -5,13 +5,13 @@
 
 typedef enum fz_status {
   FZ_OK = 0,
-  FZ_EINVAL,   /* an argument or option is wrong                          -> exit 1  */
-  FZ_EINPUT,   /* a file's content is wrong, missing or unsupported       -> exit 1  */
-  FZ_EIO,      /* the system refused to read or write                     -> exit 2  */
-  FZ_ENOMEM,   /* memory                                                  -> exit 2  */
+  FZ_EINVAL,    /* an argument or option is wrong                          -> exit 1  */
+  FZ_EINPUT,    /* a file's content is wrong, missing or unsupported       -> exit 1  */
+  FZ_EIO,       /* the system refused to read or write                     -> exit 2  */
+  FZ_ENOMEM,    /* memory                                                  -> exit 2  */
   FZ_EDIVERGED, /* an iteration left the finite numbers or went uphill    -> exit 2  */
-  FZ_ESTOPPED, /* a stop request was honoured and a checkpoint stands     -> exit 75 */
-  FZ_EINTERNAL /* should not happen                                       -> exit 2  */
+  FZ_ESTOPPED,  /* a stop request was honoured and a checkpoint stands     -> exit 75 */
+  FZ_EINTERNAL  /* should not happen                                       -> exit 2  */
 } fz_status;
 
 typedef struct fz_error {
@@ -33,13 +33,13 @@ typedef void (*fz_fatal_hook)(const char *message);
 void fz_set_fatal_hook(fz_fatal_hook hook);
 _Noreturn void fz_fatal(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-#define FZ_TRY(expression)               \
-  do {                                   \
-    st = (expression);                   \
-    if (st != FZ_OK) goto done;          \
+#define FZ_TRY(expression)      \
+  do {                          \
+    st = (expression);          \
+    if (st != FZ_OK) goto done; \
   } while (0)
-#define FZ_ASSERT(condition)                                                        \
-  do {                                                                              \
+#define FZ_ASSERT(condition)                                                            \
+  do {                                                                                  \
     if (!(condition)) fz_fatal(__FILE__, __LINE__, "assertion failed: %s", #condition); \
   } while (0)
 

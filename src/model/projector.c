@@ -1,0 +1,178 @@
+#include "model/projector.h"
+
+#include <complex.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/fft.h"
+#include "core/memory.h"
+#include "model/kaiser_bessel.h"
+
+#ifdef FZ_DOUBLE
+#define forward fz_fft_forward
+#define fill_table fz_kb_fill_table_f64
+typedef double complex complex_real;
+enum { SINGLE = 0 };
+#else
+#define forward fz_fft_forward_float
+#define fill_table fz_kb_fill_table_f32
+typedef float complex complex_real;
+enum { SINGLE = 1 };
+#endif
+
+/* Four neighbours along x: complex cells fill one vec8, real ones one vec4. */
+typedef fz_real vec8 __attribute__((vector_size(8 * sizeof(fz_real)), aligned(sizeof(fz_real))));
+typedef fz_real vec4 __attribute__((vector_size(4 * sizeof(fz_real)), aligned(sizeof(fz_real))));
+
+struct fz_projector {
+  fz_cube cube;
+  fz_fft *fft;
+  fz_real *padded;    /* [2m][2m][2m] */
+  complex_real *half; /* [2m][2m][m+1] */
+  double *inverse;    /* [m] 1 / phi^ */
+  fz_real *cell;      /* [cells][2] */
+  fz_real table[4 * (FZ_KB_TABLE + 1)];
+};
+
+fz_projector *fz_projector_create(int m, int kmax) {
+  fz_projector *p = fz_alloc(1, sizeof *p);
+  if (!p) return NULL;
+  p->cube = fz_cube_make(m, 2, kmax);
+  int n = 2 * m, dims[3] = {n, n, n};
+  p->fft = fz_fft_create(3, dims, 1, SINGLE);
+  p->padded = fz_alloc((ptrdiff_t)n * n * n, sizeof *p->padded);
+  p->half = fz_alloc((ptrdiff_t)n * n * (m + 1), sizeof *p->half);
+  p->inverse = fz_alloc(m, sizeof *p->inverse);
+  p->cell = fz_alloc(2 * p->cube.cells, sizeof *p->cell);
+  if (!p->fft || !p->padded || !p->half || !p->inverse || !p->cell) {
+    fz_projector_destroy(&p);
+    return NULL;
+  }
+  for (int i = 0; i < m; i++) p->inverse[i] = 1.0 / fz_kb_transform((double)(i - m / 2) / n);
+  fill_table(p->table);
+  return p;
+}
+
+void fz_projector_destroy(fz_projector **p) {
+  if (!*p) return;
+  fz_fft_destroy(&(*p)->fft);
+  fz_free(&(*p)->padded);
+  fz_free(&(*p)->half);
+  fz_free(&(*p)->inverse);
+  fz_free(&(*p)->cell);
+  fz_free(p);
+}
+
+static int wrap(int j, int n) {
+  return (j % n + n) % n;
+}
+
+fz_status fz_projector_set(fz_projector *p, const double *voxel, double scale) {
+  int m = p->cube.m, n = 2 * m, reach = p->cube.reach;
+  memset(p->padded, 0, sizeof *p->padded * (size_t)n * (size_t)n * (size_t)n);
+  ptrdiff_t at = 0;
+  for (int z = 0; z < m; z++)
+    for (int y = 0; y < m; y++) {
+      fz_real *row = p->padded + ((ptrdiff_t)wrap(z - m / 2, n) * n + wrap(y - m / 2, n)) * n;
+      double factor = scale * p->inverse[z] * p->inverse[y];
+      for (int x = 0; x < m; x++, at++) row[wrap(x - m / 2, n)] = (fz_real)(voxel[at] * factor * p->inverse[x]);
+    }
+  forward(p->fft, p->padded, p->half);
+  at = 0;
+  for (int jz = -reach; jz <= reach; jz++)
+    for (int jy = -reach; jy <= reach; jy++)
+      for (int jx = -1; jx <= reach; jx++, at++) {
+        int x = wrap(jx, n), flip = x > n / 2;
+        int z = wrap(flip ? -jz : jz, n), y = wrap(flip ? -jy : jy, n);
+        if (flip) x = n - x;
+        complex_real v = p->half[((ptrdiff_t)z * n + y) * (m + 1) + x];
+        p->cell[2 * at] = (fz_real)creal(v);
+        p->cell[2 * at + 1] = (fz_real)(flip ? -cimag(v) : cimag(v));
+      }
+  return FZ_OK;
+}
+
+typedef struct taps {
+  ptrdiff_t first; /* cell of the lowest corner */
+  int conjugate;
+  vec4 x, y, z;
+} taps;
+
+static inline __attribute__((always_inline)) vec4 axis_weights(const fz_real *table, double f) {
+  double position = f * FZ_KB_TABLE;
+  int t = (int)position;
+  fz_real part = (fz_real)(position - t);
+  vec4 low, high;
+  memcpy(&low, table + 4 * t, sizeof low);
+  memcpy(&high, table + 4 * t + 4, sizeof high);
+  return low + (high - low) * part;
+}
+
+static inline __attribute__((always_inline)) taps find_taps(const fz_cube *cube, const fz_real *table,
+                                                            const fz_rotation *a, int kx, int ky) {
+  double q[3];
+  for (int i = 0; i < 3; i++) q[i] = cube->over * (kx * a->m[0][i] + ky * a->m[1][i]);
+  taps t;
+  t.conjugate = q[0] < 0;
+  if (t.conjugate)
+    for (int i = 0; i < 3; i++) q[i] = -q[i];
+  double fx = floor(q[0]), fy = floor(q[1]), fz = floor(q[2]);
+  t.x = axis_weights(table, q[0] - fx);
+  t.y = axis_weights(table, q[1] - fy);
+  t.z = axis_weights(table, q[2] - fz);
+  ptrdiff_t ix = (ptrdiff_t)fx - 1 + 1, iy = (ptrdiff_t)fy - 1 + cube->reach, iz = (ptrdiff_t)fz - 1 + cube->reach;
+  t.first = (iz * cube->ny + iy) * cube->nx + ix;
+  return t;
+}
+
+FZ_KERNEL void fz_projector_slice(const fz_projector *p, const fz_frequencies *f, const fz_rotation *a, fz_real *re,
+                                  fz_real *im) {
+  const fz_cube *cube = &p->cube;
+  for (int i = 0; i < f->count; i++) {
+    taps t = find_taps(cube, p->table, a, f->kx[i], f->ky[i]);
+    vec8 sum = {0};
+    for (int z = 0; z < 4; z++)
+      for (int y = 0; y < 4; y++) {
+        vec8 row;
+        memcpy(&row, p->cell + 2 * (t.first + (z * cube->ny + y) * cube->nx), sizeof row);
+        sum += row * (t.z[z] * t.y[y]);
+      }
+    re[i] = sum[0] * t.x[0] + sum[2] * t.x[1] + sum[4] * t.x[2] + sum[6] * t.x[3];
+    fz_real imaginary = sum[1] * t.x[0] + sum[3] * t.x[1] + sum[5] * t.x[2] + sum[7] * t.x[3];
+    im[i] = t.conjugate ? -imaginary : imaginary;
+  }
+  for (int i = f->count; i < f->padded; i++) re[i] = im[i] = 0;
+}
+
+FZ_KERNEL void fz_insert_complex(const fz_cube *cube, const fz_real *table, const fz_frequencies *f,
+                                 const fz_rotation *a, const fz_real *re, const fz_real *im, fz_real *cell) {
+  for (int i = 0; i < f->count; i++) {
+    taps t = find_taps(cube, table, a, f->kx[i], f->ky[i]);
+    fz_real r = re[i], c = t.conjugate ? -im[i] : im[i];
+    vec8 value = {r * t.x[0], c * t.x[0], r * t.x[1], c * t.x[1], r * t.x[2], c * t.x[2], r * t.x[3], c * t.x[3]};
+    for (int z = 0; z < 4; z++)
+      for (int y = 0; y < 4; y++) {
+        fz_real *to = cell + 2 * (t.first + (z * cube->ny + y) * cube->nx);
+        vec8 row;
+        memcpy(&row, to, sizeof row);
+        row += value * (t.z[z] * t.y[y]);
+        memcpy(to, &row, sizeof row);
+      }
+  }
+}
+
+FZ_KERNEL void fz_insert_real(const fz_cube *cube, const fz_real *table, const fz_frequencies *f, const fz_rotation *a,
+                              const fz_real *value, fz_real *cell) {
+  for (int i = 0; i < f->count; i++) {
+    taps t = find_taps(cube, table, a, f->kx[i], f->ky[i]);
+    vec4 along_x = t.x * value[i];
+    for (int z = 0; z < 4; z++)
+      for (int y = 0; y < 4; y++) {
+        fz_real *to = cell + t.first + (z * cube->ny + y) * cube->nx;
+        vec4 row;
+        memcpy(&row, to, sizeof row);
+        row += along_x * (t.z[z] * t.y[y]);
+        memcpy(to, &row, sizeof row);
+      }
+  }
+}

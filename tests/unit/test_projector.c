@@ -1,8 +1,8 @@
 /* Slices of Gaussians against their closed form, and adjointness of slice and insertion. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <cmocka.h>
 
 #include <math.h>
 

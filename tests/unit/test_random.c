@@ -1,8 +1,8 @@
 /* The generator's moments and its independence of call order. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <cmocka.h>
 
 #include <math.h>
 

@@ -7,8 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "io/cli/options_table.h"
 #include "core/memory.h"
+#include "io/cli/options_table.h"
 
 enum { OPTIONS_MAX = 256, CHOICES_MAX = 32 };
 
@@ -35,7 +35,9 @@ fz_status fz_option_unknown(const fz_option *table, const char *prefix, const ch
   return fz_fail(err, FZ_EINVAL, "unknown option %s%s; --help lists the options", prefix, name);
 }
 
-static bool range_checked(const fz_option *option) { return option->minimum != 0 || option->maximum != 0; }
+static bool range_checked(const fz_option *option) {
+  return option->minimum != 0 || option->maximum != 0;
+}
 
 void fz_option_range(const fz_option *option, char *text) {
   enum { ROOM = 80 };
@@ -55,7 +57,9 @@ static fz_status out_of_range(const fz_option *option, const char *text, fz_erro
   return fz_fail(err, FZ_EINVAL, "--%s: %s is out of range; it must be %s", option->name, text, range);
 }
 
-static bool has_blank_front(const char *text) { return text[0] == '\0' || strchr(" \t\n\r\v\f", text[0]); }
+static bool has_blank_front(const char *text) {
+  return text[0] == '\0' || strchr(" \t\n\r\v\f", text[0]);
+}
 
 static fz_status set_int(const fz_option *option, const char *text, fz_error *err) {
   char *end;
@@ -164,7 +168,9 @@ static bool is_number(const char *text) {
   return end != text && *end == '\0';
 }
 
-static bool is_operand(const char *arg) { return arg[0] != '-' || arg[1] == '\0' || is_number(arg); }
+static bool is_operand(const char *arg) {
+  return arg[0] != '-' || arg[1] == '\0' || is_number(arg);
+}
 
 static bool asks_for_help(int argc, char **argv) {
   for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)

@@ -3,9 +3,9 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "core/memory.h"
 #include "io/cli/options.h"
 #include "io/cli/options_table.h"
-#include "core/memory.h"
 
 /* The config file on its way into the table. */
 typedef struct reader {
@@ -15,8 +15,12 @@ typedef struct reader {
   fz_parsed *parsed;
 } reader;
 
-static int line_of(const yaml_node_t *node) { return (int)node->start_mark.line + 1; }
-static const char *scalar_text(const yaml_node_t *node) { return (const char *)node->data.scalar.value; }
+static int line_of(const yaml_node_t *node) {
+  return (int)node->start_mark.line + 1;
+}
+static const char *scalar_text(const yaml_node_t *node) {
+  return (const char *)node->data.scalar.value;
+}
 
 static bool is_null(const yaml_node_t *node) {
   const char *text = scalar_text(node);
@@ -46,7 +50,7 @@ static fz_status at_line(const reader *r, const yaml_node_t *node, fz_status st,
 static fz_status set_scalar(reader *r, const fz_option *option, const yaml_node_t *node, fz_error *err) {
   if (node->type != YAML_SCALAR_NODE)
     return fz_fail(err, FZ_EINVAL, "%s:%d: %s must be one plain value", r->path, line_of(node), option->name);
-  const char *text;
+  const char *text = NULL;
   fz_status st = keep_text(r->parsed, scalar_text(node), &text, err);
   if (st != FZ_OK) return st;
   return at_line(r, node, fz_option_set(option, text, err), err);

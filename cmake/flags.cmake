@@ -1,6 +1,7 @@
 # -O3 without -ffast-math: sums keep the order that is written. Contraction to fused multiply-adds is allowed, because
 # the promise is the same bits from the same binary, whatever the number of ranks and threads.
 add_compile_options(-Wall -Wextra -Wshadow -Wstrict-prototypes -Wvla)
+add_compile_options(-Wno-psabi) # kernels use vectors wider than the base machine's, only in inlined helpers
 if(FZ_WERROR)
   add_compile_options(-Werror)
 endif()

@@ -10,7 +10,8 @@
 /* Opaque outside mpi/ (and the HDF5 wrapper in io/, which needs the raw handle: fz_mpi_handle). */
 typedef struct fz_mpi fz_mpi;
 
-/** Start MPI (MPI_THREAD_FUNNELED), install the fatal hook (message, then MPI_Abort).  collective, first call of main */
+/** Start MPI (MPI_THREAD_FUNNELED), install the fatal hook (message, then MPI_Abort).  collective, first call of main
+ */
 fz_mpi *fz_mpi_start(int *argc, char ***argv);
 /** End MPI and free. collective, last call of main. */
 void fz_mpi_finish(fz_mpi **comm);

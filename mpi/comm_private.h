@@ -8,6 +8,8 @@
 struct fz_mpi {
   MPI_Comm handle; /* a duplicate of the world: our messages never meet those of a library */
   int rank, size;
+  char fault_site[32]; /* mpi/fault.h; "" = none */
+  int fault_rank;
 };
 
 /** The raw communicator, borrowed. */

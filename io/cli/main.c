@@ -11,6 +11,7 @@
 #include "io/cli/catalogue.h"
 #include "io/log.h"
 #include "io/versions.h"
+#include "mpi/fault.h"
 #include "mpi/versions.h"
 
 /* What stands before the command's name. */
@@ -116,7 +117,8 @@ static int run_command(const fz_catalogue_entry *command, int argc, char **argv,
   int rank = fz_mpi_rank(comm);
   fz_io_log_start(call->log, rank);
   fz_error err = {0};
-  fz_status st = command->run(comm, call->argc, call->argv, &err);
+  fz_status st = fz_mpi_fault_arm(comm, getenv("FZ_FAULT"), &err);
+  if (st == FZ_OK) st = command->run(comm, call->argc, call->argv, &err);
   if (st != FZ_OK && rank == 0) print_error(command->name, st, &err);
   int code = fz_status_exit_code(st);
   if (rank == 0) code = check_stdout(code);

@@ -1,0 +1,23 @@
+#!/bin/bash
+# The installed tree works alone: the program runs, a program finds the library through pkg-config.
+cmake --install "$FZ_BUILD" --prefix "$PWD/usr" >install.txt
+usr/bin/frazil --version | grep -q '^frazil [0-9]'
+cat >user.c <<'C'
+#include <core/version.h>
+#include <io/versions.h>
+#include <stdio.h>
+static void show(void *context, const char *name, const char *version) {
+  (void)context;
+  printf("%s %s\n", name, version);
+}
+int main(void) {
+  fz_io_versions(show, NULL);
+  return fz_version()[0] == '\0';
+}
+C
+pc=$(find "$PWD/usr" -name frazil.pc -printf '%h')
+sanitize=()
+nm "$FZ_BUILD/libfz_core.a" 2>/dev/null | grep -q __asan_init && sanitize=(-fsanitize=address,undefined)
+PKG_CONFIG_PATH=$pc pkg-config --define-variable=prefix="$PWD/usr" --cflags --libs frazil >flags.txt
+"$FZ_CC" "${sanitize[@]}" user.c $(cat flags.txt) -o user
+./user | grep -q '^HDF5 '

@@ -1,0 +1,45 @@
+#include "estep/tile.h"
+
+#include <math.h>
+
+#include "core/memory.h"
+#include "model/preprocess.h"
+
+fz_status fz_tile_init(fz_tile *tile, int capacity, const fz_frequencies *f) {
+  *tile = (fz_tile){.padded = f->padded};
+  tile->re = fz_alloc((ptrdiff_t)capacity * f->padded, sizeof(double));
+  tile->im = fz_alloc((ptrdiff_t)capacity * f->padded, sizeof(double));
+  tile->c2 = fz_alloc((ptrdiff_t)capacity * f->padded, sizeof(double));
+  tile->power = fz_alloc((ptrdiff_t)capacity * f->n_shells, sizeof(double));
+  if (tile->re && tile->im && tile->c2 && tile->power) return FZ_OK;
+  fz_tile_clear(tile);
+  return FZ_ENOMEM;
+}
+
+void fz_tile_clear(fz_tile *tile) {
+  fz_free(&tile->re);
+  fz_free(&tile->im);
+  fz_free(&tile->c2);
+  fz_free(&tile->power);
+  *tile = (fz_tile){0};
+}
+
+void fz_tile_set_image(fz_tile *tile, int i, const fz_frequencies *f, const double complex *half, int box,
+                       const fz_ctf *ctf, const fz_optics *optics, const double *sigma2, double centre_x_px,
+                       double centre_y_px) {
+  double *re = tile->re + (ptrdiff_t)i * f->padded, *im = tile->im + (ptrdiff_t)i * f->padded;
+  double *c2 = tile->c2 + (ptrdiff_t)i * f->padded, *power = tile->power + (ptrdiff_t)i * f->n_shells;
+  double per_A = 1.0 / (box * optics->pixel_A), turn = 2 * 3.14159265358979323846 / box;
+  for (int s = 0; s < f->n_shells; s++) power[s] = 0;
+  for (int p = 0; p < f->count; p++) {
+    int kx = f->kx[p], ky = f->ky[p];
+    double c = fz_ctf_value(ctf, optics, kx * per_A, ky * per_A);
+    double w = f->weight[p] / sigma2[f->shell[p]];
+    double complex x = fz_half_at(half, box, kx, ky);
+    power[f->shell[p]] += w * (creal(x) * creal(x) + cimag(x) * cimag(x));
+    x *= c * w * cexp(I * turn * (kx * centre_x_px + ky * centre_y_px));
+    re[p] = creal(x);
+    im[p] = cimag(x);
+    c2[p] = c * c * w;
+  }
+}

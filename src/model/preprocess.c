@@ -1,0 +1,113 @@
+#include "model/preprocess.h"
+
+#include <math.h>
+
+#include "core/fft.h"
+#include "core/memory.h"
+
+struct fz_preprocess {
+  int n;
+  double share, background_share;
+  double *mask;  /* [n][n] */
+  char *outside; /* [n][n] background pixels for the statistics */
+  fz_fft *fft;
+};
+
+fz_preprocess *fz_preprocess_create(int n, double radius_px, double edge_px) {
+  fz_preprocess *p = fz_alloc(1, sizeof *p);
+  if (!p) return NULL;
+  p->n = n;
+  p->mask = fz_alloc((ptrdiff_t)n * n, sizeof *p->mask);
+  p->outside = fz_alloc((ptrdiff_t)n * n, 1);
+  p->fft = fz_fft_create(2, (int[]){n, n}, 1, false);
+  if (!p->mask || !p->outside || !p->fft) {
+    fz_preprocess_destroy(&p);
+    return NULL;
+  }
+  for (int y = 0, i = 0; y < n; y++)
+    for (int x = 0; x < n; x++, i++) {
+      double r = hypot(x - n / 2, y - n / 2), t = (r - radius_px) / edge_px;
+      p->mask[i] = t <= 0 ? 1.0 : t >= 1 ? 0.0 : 0.5 + 0.5 * cos(3.14159265358979323846 * t);
+      p->outside[i] = r > radius_px;
+      p->share += p->mask[i] * p->mask[i] / ((double)n * n);
+      p->background_share += (1 - p->mask[i]) * (1 - p->mask[i]) / ((double)n * n);
+    }
+  return p;
+}
+
+void fz_preprocess_destroy(fz_preprocess **p) {
+  if (!*p) return;
+  fz_free(&(*p)->mask);
+  fz_free(&(*p)->outside);
+  fz_fft_destroy(&(*p)->fft);
+  fz_free(p);
+}
+
+double fz_preprocess_mask_share(const fz_preprocess *p) {
+  return p->share;
+}
+
+ptrdiff_t fz_preprocess_scratch_size(const fz_preprocess *p) {
+  return (ptrdiff_t)sizeof(double) * p->n * p->n;
+}
+
+static fz_image_fault background_statistics(const fz_preprocess *p, const float *pixels, double *mean, double *sd) {
+  double sum = 0, squares = 0, all = 0, count = 0;
+  ptrdiff_t size = (ptrdiff_t)p->n * p->n;
+  for (ptrdiff_t i = 0; i < size; i++) {
+    all += pixels[i];
+    if (p->outside[i]) {
+      sum += pixels[i];
+      count++;
+    }
+  }
+  if (!isfinite(all)) return FZ_IMAGE_NOT_FINITE;
+  *mean = sum / count;
+  for (ptrdiff_t i = 0; i < size; i++)
+    if (p->outside[i]) squares += (pixels[i] - *mean) * (pixels[i] - *mean);
+  *sd = sqrt(squares / count);
+  if (!isfinite(*sd)) return FZ_IMAGE_NOT_FINITE;
+  return *sd > 1e-6 * fabs(*mean) && *sd > 0 ? FZ_IMAGE_GOOD : FZ_IMAGE_CONSTANT;
+}
+
+static void centre(int n, double factor, double complex *half) {
+  ptrdiff_t row = n / 2 + 1;
+  double step = 2 * 3.14159265358979323846 * (n / 2) / n;
+  for (int y = 0; y < n; y++)
+    for (int x = 0; x < row; x++) {
+      /* For even n the ramp is (-1)^(kx + ky), exactly. */
+      int ky = y <= n / 2 ? y : y - n;
+      half[y * row + x] *= n % 2 == 0 ? ((x + ky) & 1 ? -factor : factor) : factor * cexp(I * step * (x + ky));
+    }
+}
+
+fz_image_fault fz_preprocess_image(const fz_preprocess *p, const float *pixels, void *scratch, double complex *half) {
+  double mean, sd, *z = scratch;
+  fz_image_fault fault = background_statistics(p, pixels, &mean, &sd);
+  if (fault) return fault;
+  for (ptrdiff_t i = 0; i < (ptrdiff_t)p->n * p->n; i++) z[i] = (pixels[i] - mean) / sd * p->mask[i];
+  fz_fft_forward(p->fft, z, half);
+  centre(p->n, 1.0 / p->n, half);
+  return FZ_IMAGE_GOOD;
+}
+
+fz_image_fault fz_preprocess_background(const fz_preprocess *p, const float *pixels, void *scratch,
+                                        double complex *half) {
+  double mean, sd, *z = scratch;
+  fz_image_fault fault = background_statistics(p, pixels, &mean, &sd);
+  if (fault) return fault;
+  for (ptrdiff_t i = 0; i < (ptrdiff_t)p->n * p->n; i++) z[i] = (pixels[i] - mean) / sd * (1 - p->mask[i]);
+  fz_fft_forward(p->fft, z, half);
+  centre(p->n, 1.0 / (p->n * sqrt(p->background_share)), half);
+  return FZ_IMAGE_GOOD;
+}
+
+double complex fz_half_at(const double complex *half, int n, int kx, int ky) {
+  int flip = kx < 0;
+  if (flip) {
+    kx = -kx;
+    ky = -ky;
+  }
+  double complex v = half[(ptrdiff_t)(ky < 0 ? ky + n : ky) * (n / 2 + 1) + kx];
+  return flip ? conj(v) : v;
+}

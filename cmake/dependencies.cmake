@@ -40,7 +40,7 @@ endif()
 fz_find_pkg(FFTW3 "FFTW3, double precision" libfftw3-dev "fftw precision=double,float +mpi" fftw3)
 fz_find_pkg(FFTW3F "FFTW3, single precision" libfftw3-dev "fftw precision=double,float +mpi" fftw3f)
 fz_find_pkg(OPENBLAS "OpenBLAS (CBLAS and LAPACK)" libopenblas-dev openblas openblas)
-fz_find_pkg(CHEALPIX "chealpix" libchealpix-dev chealpix chealpix)
+fz_find_pkg(CHEALPIX "chealpix" libchealpix-dev "no package; from the HEALPix sources, healpix.sourceforge.io" chealpix)
 fz_find_pkg(SCALAPACK "ScaLAPACK" libscalapack-openmpi-dev netlib-scalapack
             scalapack-openmpi scalapack-mpi scalapack-mpich scalapack)
 fz_find_pkg(PETSC "PETSc (real scalars, double precision)" libpetsc-real-dev "petsc ~complex" petsc-real PETSc petsc)

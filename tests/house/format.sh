@@ -5,7 +5,7 @@ if [ -z "$tool" ] || ! "$tool" --version | grep -q 'version 14\.'; then
   echo "skipped: clang-format 14 is not installed"
   exit 77
 fi
-cd "$FZ_SOURCE"
+cd "$FZ_SOURCE" || exit 1
 if ! git ls-files >/dev/null 2>&1; then
   echo "skipped: not a git checkout"
   exit 77

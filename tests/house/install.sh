@@ -17,7 +17,8 @@ int main(void) {
 C
 pc=$(find "$PWD/usr" -name frazil.pc -printf '%h')
 sanitize=()
-nm "$FZ_BUILD/libfz_core.a" 2>/dev/null | grep -q __asan_init && sanitize=(-fsanitize=address,undefined)
+nm "$FZ_BUILD/libfz_core.a" 2>/dev/null | grep -q __asan_init && sanitize=(-fsanitize=address -fsanitize=undefined)
 PKG_CONFIG_PATH=$pc pkg-config --define-variable=prefix="$PWD/usr" --cflags --libs frazil >flags.txt
-"$FZ_CC" "${sanitize[@]}" user.c $(cat flags.txt) -o user
+read -r -a flags <flags.txt
+"$FZ_CC" "${sanitize[@]}" user.c "${flags[@]}" -o user
 ./user | grep -q '^HDF5 '

@@ -1,7 +1,8 @@
 #!/bin/bash
 # The installed tree works alone: the program runs, a program finds the library through pkg-config.
 cmake --install "$FZ_BUILD" --prefix "$PWD/usr" >install.txt
-usr/bin/frazil --version | grep -q '^frazil [0-9]'
+usr/bin/frazil --version >version.txt
+grep -q '^frazil [0-9]' version.txt
 cat >user.c <<'C'
 #include <core/version.h>
 #include <io/versions.h>
@@ -17,8 +18,10 @@ int main(void) {
 C
 pc=$(find "$PWD/usr" -name frazil.pc -printf '%h')
 sanitize=()
-nm "$FZ_BUILD/libfz_core.a" 2>/dev/null | grep -q __asan_init && sanitize=(-fsanitize=address -fsanitize=undefined)
+nm "$FZ_BUILD/libfz_core.a" >symbols.txt 2>/dev/null
+grep -q __asan_init symbols.txt && sanitize=(-fsanitize=address -fsanitize=undefined)
 PKG_CONFIG_PATH=$pc pkg-config --define-variable=prefix="$PWD/usr" --cflags --libs frazil >flags.txt
 read -r -a flags <flags.txt
 "$FZ_CC" "${sanitize[@]}" user.c "${flags[@]}" -o user
-./user | grep -q '^HDF5 '
+./user >versions.txt
+grep -q '^HDF5 ' versions.txt

@@ -59,8 +59,14 @@ typedef fz_status (*make_engine)(const fz_engine_setup *, fz_engine *);
 
 /* Sum of gains; with words given, also the statistics. */
 static double gains(const fixture *x, make_engine make, int keep, int64_t *words, fz_image_posterior *posterior) {
-  fz_engine_setup setup = {.m = M, .box = M, .n_classes = CLASSES, .slice_scale = 1.0, .frequencies = &x->f,
-                           .quadrature = &x->q, .tile_capacity = IMAGES, .threads = 1,
+  fz_engine_setup setup = {.m = M,
+                           .box = M,
+                           .n_classes = CLASSES,
+                           .slice_scale = 1.0,
+                           .frequencies = &x->f,
+                           .quadrature = &x->q,
+                           .tile_capacity = IMAGES,
+                           .threads = 1,
                            .cache_bytes = keep ? 1 << 30 : 0};
   fz_engine engine;
   fz_image_posterior local[IMAGES];

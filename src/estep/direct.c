@@ -5,9 +5,11 @@
 
 #include <cblas.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/exponential.h"
+#include "core/fixed.h"
 #include "core/memory.h"
 #include "estep/engine.h"
 #include "model/kaiser_bessel.h"
@@ -17,12 +19,14 @@
 #define gemm cblas_dgemm
 #define exp_negative fz_exp_negative_f64
 #define fill_table fz_kb_fill_table_f64
+#define add_fixed fz_fixed_add_f64
 #define create_engine fz_engine_direct_f64
 static const double NEGLIGIBLE = 1e300; /* never skip */
 #else
 #define gemm cblas_sgemm
 #define exp_negative fz_exp_negative_f32
 #define fill_table fz_kb_fill_table_f32
+#define add_fixed fz_fixed_add_f32
 #define create_engine fz_engine_direct_f32
 static const double NEGLIGIBLE = 32.0; /* exp(-32) of the running maximum: below float's resolution of the sum */
 #endif
@@ -68,6 +72,20 @@ static ptrdiff_t kept_elements(const fz_engine_setup *s) {
   return (ptrdiff_t)s->n_classes * s->quadrature->n_directions * (s->quadrature->n_psi / 4) * 2 *
          s->frequencies->padded;
 }
+
+#ifndef FZ_DOUBLE
+int64_t fz_engine_direct_bytes(const fz_engine_setup *s, int double_precision) {
+  int64_t real = double_precision ? sizeof(double) : sizeof(float), kept = kept_elements(s) * real;
+  int64_t n = s->tile_capacity, rows = n * TURNS * s->quadrature->n_shifts, padded = s->frequencies->padded;
+  int64_t columns = (int64_t)s->quadrature->n_directions * (s->quadrature->n_psi / 4), m = s->m;
+  int64_t b = fz_cube_make(s->m, 2, s->frequencies->kmax).cells, a = fz_cube_make(s->m, 4, s->frequencies->kmax).cells;
+  int64_t projectors = s->n_classes * (16 * m * m * m + 8 * m * m + 2 * b);
+  int64_t work = 2 * rows * padded + n * TURNS * padded + 6 * BLOCK * padded + 2 * rows * BLOCK +
+                 2 * n * TURNS * BLOCK + s->n_classes * (4 * b + a);
+  int64_t maxima = 2 * (int64_t)sizeof(double) * n * s->n_classes * blocks_per_class(columns);
+  return (kept <= s->cache_bytes ? kept : 0) + real * projectors + s->threads * (real * work + maxima);
+}
+#endif
 
 static void free_workspace(workspace *w) {
   fz_real **block[] = {&w->x_re, &w->x_im, &w->c2,   &w->slice_re, &w->slice_im, &w->power,  &w->p,      &w->q,
@@ -454,49 +472,29 @@ static void gather_moments(const direct *d, workspace *w, const fz_tile *tile, i
   for (int i = 0; i < tile->n; i++) posterior[i].entropy += posterior[i].gain;
 }
 
-static int add_fixed(const fz_statistics_layout *l, fz_section section, const fz_real *x, int64_t *words) {
-  double scale = ldexp(1.0, l->exponent[section]);
-  int64_t *to = words + l->offset[section];
-  int overflow = 0;
-  for (ptrdiff_t i = 0; i < l->length[section]; i++) {
-    double v = (double)x[i] * scale;
-    overflow |= !(fabs(v) < 0x1p61);
-    overflow |= __builtin_add_overflow(to[i], (int64_t)nearbyint(fabs(v) < 0x1p61 ? v : 0), &to[i]);
-  }
-  return overflow;
+static bool add_cells(const fz_statistics_layout *l, fz_section section, const fz_real *x, int64_t *words) {
+  return add_fixed(words + l->offset[section], x, l->length[section], l->scale[section]);
 }
 
-static int add_fixed_sums(const fz_statistics_layout *l, fz_section section, ptrdiff_t first, const double *x,
-                          ptrdiff_t n, int64_t *words) {
-  double scale = ldexp(1.0, l->exponent[section]);
-  int64_t *to = words + l->offset[section] + first;
-  int overflow = 0;
-  for (ptrdiff_t i = 0; i < n; i++) {
-    double v = x[i] * scale;
-    overflow |= !(fabs(v) < 0x1p61);
-    overflow |= __builtin_add_overflow(to[i], (int64_t)nearbyint(fabs(v) < 0x1p61 ? v : 0), &to[i]);
-  }
-  return overflow;
+static bool add_sums(const fz_statistics_layout *l, fz_section section, ptrdiff_t first, const double *x, ptrdiff_t n,
+                     int64_t *words) {
+  return fz_fixed_add_f64(words + l->offset[section] + first, x, n, l->scale[section]);
 }
 
-static int merge(const direct *d, const workspace *w, const fz_tile *tile, const fz_statistics_layout *l,
-                 const fz_image_posterior *posterior, int64_t *words) {
-  int overflow = 0;
+static bool merge(const direct *d, const workspace *w, const fz_tile *tile, const fz_statistics_layout *l,
+                  const fz_image_posterior *posterior, int64_t *words) {
+  bool fits = true;
   double gain = 0, images = tile->n;
   for (int i = 0; i < tile->n; i++) gain += posterior[i].gain;
-  if (l->want & FZ_WANT_MOMENTS) {
-    overflow |= add_fixed(l, FZ_SECTION_B, w->b_cell, words);
-    overflow |= add_fixed(l, FZ_SECTION_A, w->a_cell, words);
-  }
-  if (l->want & FZ_WANT_GRADIENT) overflow |= add_fixed(l, FZ_SECTION_GRADIENT, w->g_cell, words);
-  overflow |= add_fixed_sums(l, FZ_SECTION_CLASS, 0, w->class_mass, d->setup.n_classes, words);
-  overflow |=
-      add_fixed_sums(l, FZ_SECTION_RESIDUAL, (ptrdiff_t)tile->optics * l->n_shells, w->residual, l->n_shells, words);
-  overflow |= add_fixed_sums(l, FZ_SECTION_IMAGES, tile->optics, &images, 1, words);
-  overflow |= add_fixed_sums(l, FZ_SECTION_GAIN, 0, &gain, 1, words);
-  overflow |= add_fixed_sums(l, FZ_SECTION_DIRECTION, 0, w->direction, d->q->n_directions, words);
-  overflow |= add_fixed_sums(l, FZ_SECTION_SHIFT, 0, w->shift, d->q->n_shifts, words);
-  return overflow;
+  if (l->want & FZ_WANT_MOMENTS)
+    fits = add_cells(l, FZ_SECTION_B, w->b_cell, words) && add_cells(l, FZ_SECTION_A, w->a_cell, words);
+  if (l->want & FZ_WANT_GRADIENT) fits = fits && add_cells(l, FZ_SECTION_GRADIENT, w->g_cell, words);
+  return fits && add_sums(l, FZ_SECTION_CLASS, 0, w->class_mass, d->setup.n_classes, words) &&
+         add_sums(l, FZ_SECTION_RESIDUAL, (ptrdiff_t)tile->optics * l->n_shells, w->residual, l->n_shells, words) &&
+         add_sums(l, FZ_SECTION_IMAGES, tile->optics, &images, 1, words) &&
+         add_sums(l, FZ_SECTION_GAIN, 0, &gain, 1, words) &&
+         add_sums(l, FZ_SECTION_DIRECTION, 0, w->direction, d->q->n_directions, words) &&
+         add_sums(l, FZ_SECTION_SHIFT, 0, w->shift, d->q->n_shifts, words);
 }
 
 static fz_status score_tile(void *self, int thread, const fz_tile *tile, const fz_statistics_layout *layout,
@@ -515,10 +513,10 @@ static fz_status score_tile(void *self, int thread, const fz_tile *tile, const f
       posterior[i].peak = fmax(posterior[i].peak, exp(w->block_max[i * d->blocks + b] - posterior[i].gain));
     for (int s = 0; s < d->f->n_shells; s++) w->residual[s] += tile->power[i * d->f->n_shells + s];
   }
-  int overflow;
+  bool fits;
 #pragma omp critical(fz_statistics_merge)
-  overflow = merge(d, w, tile, layout, posterior, words);
-  FZ_ASSERT(!overflow); /* the bounds of the layout were wrong */
+  fits = merge(d, w, tile, layout, posterior, words);
+  FZ_ASSERT(fits); /* else the bounds of the layout were wrong */
   return FZ_OK;
 }
 

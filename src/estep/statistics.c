@@ -1,13 +1,6 @@
 #include "estep/statistics.h"
 
-#include <math.h>
-
-/* Largest e with bound 2^e < 2^62; fewer bits than that would only lose precision. */
-static int exponent_for(double bound) {
-  int e;
-  frexp(bound > 0 ? bound : 1.0, &e);
-  return 61 - e;
-}
+#include "core/fixed.h"
 
 fz_statistics_layout fz_statistics_layout_make(int m, int kmax, int n_classes, int n_groups, int n_directions,
                                                int n_shifts, int want, double bound_b, double bound_a, double images) {
@@ -35,11 +28,12 @@ fz_statistics_layout fz_statistics_layout_make(int m, int kmax, int n_classes, i
    * meets the 4^3 neighbourhood in fewer than (4 sqrt 3 / over)^2 + perimeter < 32 points, each with weight at most 1.
    */
   double column = 32.0;
-  l.exponent[FZ_SECTION_B] = exponent_for(column * bound_b * images);
-  l.exponent[FZ_SECTION_A] = exponent_for(column * bound_a * images);
-  l.exponent[FZ_SECTION_GRADIENT] = l.exponent[FZ_SECTION_B] - 8; /* model slices may exceed the data for a while */
-  for (int s = FZ_SECTION_CLASS; s < FZ_SECTIONS; s++) l.exponent[s] = exponent_for(images * 1e6);
-  l.exponent[FZ_SECTION_IMAGES] = 0;
+  int64_t terms = (int64_t)(column * images) + 1;
+  l.scale[FZ_SECTION_B] = fz_fixed_scale(bound_b, terms);
+  l.scale[FZ_SECTION_A] = fz_fixed_scale(bound_a, terms);
+  l.scale[FZ_SECTION_GRADIENT] = l.scale[FZ_SECTION_B] / 256; /* model slices may exceed the data for a while */
+  for (int s = FZ_SECTION_CLASS; s < FZ_SECTIONS; s++) l.scale[s] = fz_fixed_scale(1e6, (int64_t)images + 1);
+  l.scale[FZ_SECTION_IMAGES] = 1;
   for (int s = 0; s < FZ_SECTIONS; s++) {
     l.offset[s] = l.total;
     l.length[s] = length[s];
@@ -49,11 +43,9 @@ fz_statistics_layout fz_statistics_layout_make(int m, int kmax, int n_classes, i
 }
 
 void fz_statistics_read(const fz_statistics_layout *layout, const int64_t *words, fz_section section, double *out) {
-  const int64_t *from = words + layout->offset[section];
-  double unit = ldexp(1.0, -layout->exponent[section]);
-  for (ptrdiff_t i = 0; i < layout->length[section]; i++) out[i] = (double)from[i] * unit;
+  fz_fixed_to_f64(out, words + layout->offset[section], layout->length[section], layout->scale[section]);
 }
 
 double fz_statistics_scalar(const fz_statistics_layout *layout, const int64_t *words, fz_section section, ptrdiff_t i) {
-  return ldexp((double)words[layout->offset[section] + i], -layout->exponent[section]);
+  return fz_fixed_to_double(words[layout->offset[section] + i], layout->scale[section]);
 }

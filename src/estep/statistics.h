@@ -1,5 +1,5 @@
 /* What an E-step returns, as exact integers: sums over images that any rank, thread or order reproduces bit for bit.
- *  maths   value = integer x 2^-exponent; one exponent per section, chosen from a bound so that no sum overflows
+ *  maths   value = integer / scale; one power-of-two scale per section, from a bound that no sum can exceed
  *  layout  one int64 vector: per class B cells, A cells, gradient cells, class mass; then per noise group the residual
  *          and data power by shell and the image count; the log-likelihood gain; the direction and shift histograms */
 #ifndef FZ_ESTEP_STATISTICS_H
@@ -28,7 +28,7 @@ typedef struct fz_statistics_layout {
   int n_classes, n_groups, n_shells, n_directions, n_shifts, want;
   fz_cube b_cube, a_cube;
   ptrdiff_t offset[FZ_SECTIONS], length[FZ_SECTIONS]; /* in int64 words */
-  int exponent[FZ_SECTIONS];
+  double scale[FZ_SECTIONS];
   ptrdiff_t total;
 } fz_statistics_layout;
 

@@ -1,0 +1,138 @@
+#include "io/particles.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "io/file.h"
+#include "io/mrc.h"
+#include "io/npy.h"
+#include "io/particles_parts.h"
+
+void fz_io_particles_note(fz_io_particles *p, const char *format, ...) {
+  char text[400];
+  if (p->notes == FZ_PARTICLES_NOTES) return;
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  char *copy = fz_strdup(text);
+  if (copy) p->note[p->notes++] = copy;
+}
+
+void fz_io_particles_destroy(fz_io_particles **pp) {
+  fz_io_particles *p = *pp;
+  if (!p) return;
+  fz_io_star_destroy(&p->star);
+  fz_particles_clear(&p->table);
+  fz_io_names_clear(&p->stacks);
+  fz_free(&p->found);
+  fz_free(&p->elsewhere);
+  for (int i = 0; i < p->notes; i++) fz_free(&p->note[i]);
+  fz_free(&p->path);
+  fz_free(pp);
+}
+
+const fz_particles *fz_io_particles_table(const fz_io_particles *p) {
+  return &p->table;
+}
+const char *fz_io_particles_path(const fz_io_particles *p) {
+  return p->path;
+}
+const char *fz_io_particles_style(const fz_io_particles *p) {
+  return p->style;
+}
+bool fz_io_particles_have_poses(const fz_io_particles *p) {
+  return p->poses;
+}
+bool fz_io_particles_stack_found(const fz_io_particles *p, int stack) {
+  return p->found[stack];
+}
+int fz_io_particles_unsupported_count(const fz_io_particles *p) {
+  return p->notes;
+}
+const char *fz_io_particles_unsupported(const fz_io_particles *p, int i) {
+  return p->note[i];
+}
+
+/* RELION and cryoSPARC name stacks from the project's folder, in or above which the particle file lies: after the
+ * current folder try the file's own, then upwards. */
+static bool look_above(const char *file, const char *name, char *found, size_t room) {
+  const char *slash = strrchr(file, '/');
+  int folder = slash ? (int)(slash - file) + 1 : 0;
+  for (int up = 0; up < 8; up++) {
+    char climb[8 * 3 + 1] = "";
+    for (int i = 0; i < up; i++) strcat(climb, "../");
+    int length = snprintf(found, room, "%.*s%s%s", folder, file, climb, name);
+    if (length > 0 && (size_t)length < room && fz_io_file_exists(found)) return true;
+  }
+  return false;
+}
+
+static fz_status locate_stacks(fz_io_particles *p, fz_error *err) {
+  int n = p->stacks.n;
+  p->table.stack_path = fz_alloc(n, sizeof *p->table.stack_path);
+  p->found = fz_alloc(n, sizeof *p->found);
+  p->elsewhere = fz_alloc(n, sizeof *p->elsewhere);
+  if (!p->table.stack_path || !p->found || !p->elsewhere) return fz_fail(err, FZ_ENOMEM, "%s: no memory", p->path);
+  for (int i = 0; i < n; i++) {
+    char where[PATH_MAX];
+    const char *name = p->stacks.name[i];
+    p->found[i] = fz_io_file_exists(name);
+    if (!p->found[i] && name[0] != '/') p->elsewhere[i] = p->found[i] = look_above(p->path, name, where, sizeof where);
+    p->table.stack_path[i] = fz_strdup(p->elsewhere[i] ? where : name);
+    p->table.n_stacks = i + 1;
+    if (!p->table.stack_path[i]) return fz_fail(err, FZ_ENOMEM, "%s: no memory", p->path);
+  }
+  return FZ_OK;
+}
+
+/* Box and pixel size that the table lacks come from the first stack of the group that can be read. */
+static void complete_optics(fz_io_particles *p) {
+  int missing = 0;
+  for (int g = 0; g < p->table.n_optics; g++) missing += p->table.optics[g].box == 0 || p->table.optics[g].pixel_A == 0;
+  int last = -1;
+  for (int64_t i = 0; i < p->table.n && missing > 0; i++) {
+    const fz_particle *particle = &p->table.particle[i];
+    fz_optics *optics = &p->table.optics[particle->optics];
+    fz_io_mrc *mrc;
+    if (particle->stack == last || !p->found[particle->stack] || (optics->box && optics->pixel_A > 0)) continue;
+    last = particle->stack;
+    if (fz_io_mrc_open(p->table.stack_path[particle->stack], &mrc, NULL) != FZ_OK) continue;
+    const fz_io_mrc_header *h = fz_io_mrc_header_view(mrc);
+    if (optics->box == 0 && h->nx == h->ny) optics->box = (int)h->nx;
+    if (optics->pixel_A == 0) optics->pixel_A = h->voxel_A[0];
+    missing -= optics->box && optics->pixel_A > 0;
+    fz_io_mrc_close(&mrc);
+  }
+}
+
+static void origins_to_angstrom(fz_io_particles *p) {
+  for (int64_t i = 0; i < p->table.n; i++) {
+    fz_particle *particle = &p->table.particle[i];
+    double pixel = p->table.optics[particle->optics].pixel_A;
+    particle->origin_x_A *= pixel;
+    particle->origin_y_A *= pixel;
+  }
+}
+
+fz_status fz_io_particles_read(const char *path, fz_io_particles **out, fz_error *err) {
+  fz_status st = FZ_OK;
+  *out = NULL;
+  fz_io_particles *p = fz_alloc(1, sizeof *p);
+  if (!p || !(p->path = fz_strdup(path))) {
+    st = fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
+    goto done;
+  }
+  FZ_TRY(fz_io_npy_is(path) ? fz_io_particles_from_cs(p, err) : fz_io_particles_from_star(p, err));
+  FZ_TRY(locate_stacks(p, err));
+  complete_optics(p);
+  if (p->old_origins) origins_to_angstrom(p);
+  *out = p;
+  p = NULL;
+done:
+  fz_io_particles_destroy(&p);
+  return st;
+}

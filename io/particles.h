@@ -1,0 +1,72 @@
+/* Particle sets: RELION STAR files (any version) and cryoSPARC .cs files in, RELION 3.1 STAR files out.
+ * Reading describes what the file says; what the program cannot use is noted then and refused by
+ * fz_io_particles_require_supported, so that `info` can describe such files too.
+ *  units   degrees and Angstrom; angles ZYZ in RELION's sense; .cs rotation vectors and pixel shifts are converted */
+#ifndef FZ_IO_PARTICLES_H
+#define FZ_IO_PARTICLES_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/status.h"
+#include "model/particle.h"
+
+typedef struct fz_io_particles fz_io_particles;
+
+/** Read a particle file; the kind is found from its content.
+ *  Stacks are looked for as named (from the current folder), then from the particle file's folder and the folders above
+ *  it.  A pixel size or box that the file lacks is taken from the stack's header; 0 stays where neither has one.
+ *  owns    *out: the caller, fz_io_particles_destroy.  calls local
+ *  fails   FZ_EINPUT with one message naming file, line and label; FZ_EIO, FZ_ENOMEM */
+fz_status fz_io_particles_read(const char *path, fz_io_particles **out, fz_error *err);
+
+/** A particle set made by the program (simulate), to be written: a deep copy of `table`; image names are
+ *  N@stack_name[stack], or N@ the table's stack paths when stack_name is NULL.
+ *  owns    *out: the caller.  fails FZ_ENOMEM */
+fz_status fz_io_particles_from_table(const fz_particles *table, const char *const *stack_name, fz_io_particles **out,
+                                     fz_error *err);
+void fz_io_particles_destroy(fz_io_particles **p);
+
+/** The particles; valid as long as p. */
+const fz_particles *fz_io_particles_table(const fz_io_particles *p);
+const char *fz_io_particles_path(const fz_io_particles *p);
+/** "RELION 3.1 or later", "RELION 3.0 or older (no data_optics)", "cryoSPARC". */
+const char *fz_io_particles_style(const fz_io_particles *p);
+/** The file gives all three angles of each particle. */
+bool fz_io_particles_have_poses(const fz_io_particles *p);
+/** Where a stack was found is table->stack_path[i]; false: nowhere, the path is as the file names it. */
+bool fz_io_particles_stack_found(const fz_io_particles *p, int stack);
+
+/** What the file asks for that this program does not do, one sentence each, i < count. */
+int fz_io_particles_unsupported_count(const fz_io_particles *p);
+const char *fz_io_particles_unsupported(const fz_io_particles *p, int i);
+
+/** Refuse what cannot be reconstructed from: unsupported features, unknown or unequal pixel sizes and boxes, stacks
+ * that are missing, truncated, of another box than the table says, or shorter than an image number.  A pixel size that
+ *  differs from the stacks' headers by more than 1 % is warned of once (fz_log).  Reads one header per stack.
+ *  calls   local;  fails FZ_EINPUT with one message naming file, line, label or optics group, and what to do */
+fz_status fz_io_particles_require_supported(const fz_io_particles *p, fz_error *err);
+
+/* A column to set: number [n particles], in the table's order. Whole numbers are written as such. */
+typedef struct fz_io_particles_column {
+  const char *label; /* without '_', e.g. "rlnLogLikeliContribution" */
+  const double *number;
+} fz_io_particles_column;
+
+typedef struct fz_io_particles_output {
+  const fz_particle *pose; /* [n]: angles and origins to write; NULL keeps the file's */
+  int columns;
+  const fz_io_particles_column *column; /* [columns] further columns */
+  bool subset;                          /* write only row[0..rows), in that order */
+  const int64_t *row;
+  int64_t rows;
+  const char *comment; /* first line of the file, or NULL */
+} fz_io_particles_output;
+
+/** Write a STAR file (3.1 style, data_optics and data_particles) with every column and block of the input kept.
+ *  Old origins in pixels are replaced by Angstrom; stacks that were found elsewhere than the file says get the name
+ *  under which they were found.  Complete under `path` or not at all; what was set stays set in p for later writes.
+ *  calls   local, one caller per path;  fails FZ_EIO, FZ_ENOMEM */
+fz_status fz_io_particles_write(fz_io_particles *p, const char *path, const fz_io_particles_output *what,
+                                fz_error *err);
+
+#endif

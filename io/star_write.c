@@ -1,0 +1,149 @@
+/* The writer of star.h. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "io/file.h"
+#include "io/star_table.h"
+
+/* Text on its way to the file; the first failure is kept, later calls do nothing. */
+typedef struct writer {
+  fz_io_output out;
+  char *buffer;
+  ptrdiff_t used;
+  int64_t offset;
+  fz_status st;
+  fz_error *err;
+} writer;
+
+enum { BUFFER = 1 << 20 };
+
+static void flush(writer *w) {
+  if (w->st == FZ_OK) w->st = fz_io_file_pwrite(w->out.fd, w->out.partial, w->buffer, w->used, w->offset, w->err);
+  w->offset += w->used;
+  w->used = 0;
+}
+
+static void put(writer *w, const char *text, ptrdiff_t n) {
+  while (n > 0) {
+    ptrdiff_t now = n < BUFFER - w->used ? n : BUFFER - w->used;
+    memcpy(w->buffer + w->used, text, (size_t)now);
+    w->used += now;
+    text += now;
+    n -= now;
+    if (w->used == BUFFER) flush(w);
+  }
+}
+
+static void put_text(writer *w, const char *text) {
+  put(w, text, (ptrdiff_t)strlen(text));
+}
+
+/* Quotes only where reading back would go wrong without them. */
+static void put_value(writer *w, const char *text, ptrdiff_t n) {
+  bool plain = n > 0 && !strchr("\"'#_;", text[0]);
+  for (ptrdiff_t i = 0; i < n && plain; i++) plain = text[i] != ' ' && text[i] != '\t';
+  const char *quote = memchr(text, '"', (size_t)n) ? "'" : "\"";
+  if (!plain) put(w, quote, 1);
+  put(w, text, n);
+  if (!plain) put(w, quote, 1);
+}
+
+static void put_number(writer *w, double number, int decimals) {
+  char text[64];
+  if (decimals >= 0 && fabs(number) < 1e15)
+    snprintf(text, sizeof text, "%12.*f", decimals, number);
+  else
+    snprintf(text, sizeof text, "%12.10g", number);
+  put_text(w, text);
+}
+
+static void put_field(writer *w, const fz_io_star_field *field, fz_io_star_cell cell, int64_t row) {
+  if (field->number) {
+    put_number(w, field->number[row], field->decimals);
+  } else if (field->text) {
+    const char *text = field->text + field->offset[row];
+    put_value(w, text, (ptrdiff_t)strlen(text));
+  } else {
+    put_value(w, cell.text, cell.length);
+  }
+}
+
+static void put_loop(writer *w, const fz_io_star_table *table, fz_io_star_cell *cell, const int64_t *rows, int64_t n) {
+  char text[32];
+  int number = 0;
+  put_text(w, "loop_\n");
+  for (int i = 0; i < table->fields; i++) {
+    if (table->field[i].dropped) continue;
+    snprintf(text, sizeof text, " #%d\n", ++number);
+    put_text(w, "_");
+    put_text(w, table->field[i].label);
+    put_text(w, text);
+  }
+  for (int64_t k = 0; k < n && w->st == FZ_OK; k++) {
+    int64_t row = rows ? rows[k] : k;
+    fz_io_star_row(table, row, cell);
+    for (int i = 0; i < table->fields; i++) {
+      if (table->field[i].dropped) continue;
+      put_field(w, &table->field[i], cell[i], row);
+      put(w, " ", 1);
+    }
+    put(w, "\n", 1);
+  }
+}
+
+static void put_pairs(writer *w, const fz_io_star_table *table) {
+  for (int i = 0; i < table->fields; i++) {
+    const fz_io_star_field *field = &table->field[i];
+    if (field->dropped) continue;
+    put_text(w, "_");
+    put_text(w, field->label);
+    put_text(w, " ");
+    put_field(w, field, (fz_io_star_cell){"", 0}, 0);
+    put_text(w, "\n");
+  }
+}
+
+static int most_fields(const fz_io_star *star) {
+  int most = 1;
+  for (int i = 0; i < star->tables; i++)
+    if (star->table[i]->fields > most) most = star->table[i]->fields;
+  return most;
+}
+
+fz_status fz_io_star_write(const fz_io_star *star, const char *path, const char *comment,
+                           const fz_io_star_table *subset, const int64_t *row, int64_t n_rows, fz_error *err) {
+  writer w = {.out.fd = -1, .buffer = fz_alloc(BUFFER, 1), .err = err};
+  fz_io_star_cell *cell = fz_alloc(most_fields(star), sizeof *cell);
+  if (!w.buffer || !cell) {
+    w.st = fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
+    goto done;
+  }
+  w.st = fz_io_output_open(path, &w.out, err);
+  if (comment) {
+    put_text(&w, "# ");
+    put_text(&w, comment);
+    put_text(&w, "\n");
+  }
+  for (int i = 0; i < star->tables && w.st == FZ_OK; i++) {
+    const fz_io_star_table *table = star->table[i];
+    put_text(&w, "\n# version 30001\n\ndata_");
+    put_text(&w, table->name);
+    put_text(&w, "\n\n");
+    if (!table->loop)
+      put_pairs(&w, table);
+    else if (table == subset)
+      put_loop(&w, table, cell, row, n_rows);
+    else
+      put_loop(&w, table, cell, NULL, table->rows);
+    put_text(&w, "\n");
+  }
+  if (w.st == FZ_OK) flush(&w);
+  if (w.st == FZ_OK) w.st = fz_io_output_commit(&w.out, err);
+done:
+  fz_io_output_abandon(&w.out);
+  fz_free(&cell);
+  fz_free(&w.buffer);
+  return w.st;
+}

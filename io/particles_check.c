@@ -7,9 +7,18 @@
 #include "io/mrc.h"
 #include "io/particles_parts.h"
 
-/* "FILE:LINE" for STAR files, "FILE: row N" for .cs; one static word between. */
+/* "FILE:LINE" for STAR files, "FILE: row N" for .cs; and the labels by which the file's kind calls things. */
 static const char *line_word(const fz_io_particles *p) {
-  return p->star ? ":" : ": row ";
+  return p->cs ? ": row " : ":";
+}
+static const char *name_label(const fz_io_particles *p) {
+  return p->cs ? "blob/path" : "_rlnImageName";
+}
+static const char *box_label(const fz_io_particles *p) {
+  return p->cs ? "blob/shape" : "_rlnImageSize";
+}
+static const char *pixel_label(const fz_io_particles *p) {
+  return p->cs ? "blob/psize_A" : "_rlnImagePixelSize";
 }
 
 #define AT(p, q) (p)->path, line_word(p), (long long)(q)->line
@@ -44,14 +53,14 @@ static fz_status check_sizes(const fz_io_particles *p, fz_error *err) {
                      p->path, o->name);
     if (fabs(o->pixel_A - first->pixel_A) > 1e-4 * first->pixel_A)
       return fz_fail(err, FZ_EINPUT,
-                     "%s: _rlnImagePixelSize: more than one pixel size (%g A in optics group %s, %g A in %s), which is "
+                     "%s: %s: more than one pixel size (%g A in optics group %s, %g A in %s), which is "
                      "not supported yet; rescale the images to one",
-                     p->path, first->pixel_A, first->name, o->pixel_A, o->name);
+                     p->path, pixel_label(p), first->pixel_A, first->name, o->pixel_A, o->name);
     if (o->box != first->box)
       return fz_fail(err, FZ_EINPUT,
-                     "%s: _rlnImageSize: more than one box (%d pixels in optics group %s, %d in %s), which is not "
+                     "%s: %s: more than one box (%d pixels in optics group %s, %d in %s), which is not "
                      "supported yet; extract the particles in one box",
-                     p->path, first->box, first->name, o->box, o->name);
+                     p->path, box_label(p), first->box, first->name, o->box, o->name);
   }
   return FZ_OK;
 }
@@ -75,11 +84,11 @@ static fz_status check_stack(const fz_io_particles *p, int s, const fz_particle 
   fz_error inner = {0};
   if (!p->found[s])
     return fz_fail(err, FZ_EINPUT,
-                   "%s%s%lld: _rlnImageName: the stack %s does not exist, neither from the current folder nor in or "
+                   "%s%s%lld: %s: the stack %s does not exist, neither from the current folder nor in or "
                    "above the file's; start from the folder it is relative to, or link it",
-                   AT(p, first), stack);
+                   AT(p, first), name_label(p), stack);
   fz_status st = fz_io_mrc_open(stack, &mrc, &inner);
-  if (st != FZ_OK) return fz_fail(err, st, "%s%s%lld: _rlnImageName: %s", AT(p, first), inner.text);
+  if (st != FZ_OK) return fz_fail(err, st, "%s%s%lld: %s: %s", AT(p, first), name_label(p), inner.text);
   const fz_io_mrc_header *h = fz_io_mrc_header_view(mrc);
   *voxel_A = h->voxel_A[0];
   if (h->axis[0] != 1 || h->axis[1] != 2)
@@ -89,11 +98,10 @@ static fz_status check_stack(const fz_io_particles *p, int s, const fz_particle 
     st = fz_fail(err, FZ_EINPUT, "%s%s%lld: %s: its images are not square: %lld x %lld pixels", AT(p, first), stack,
                  (long long)h->nx, (long long)h->ny);
   else if (h->nx != o->box)
-    st = fz_fail(err, FZ_EINPUT,
-                 "%s%s%lld: _rlnImageSize is %d in optics group %s, but the images of %s have %lld pixels",
-                 AT(p, first), o->box, o->name, stack, (long long)h->nx);
+    st = fz_fail(err, FZ_EINPUT, "%s%s%lld: %s is %d in optics group %s, but the images of %s have %lld pixels",
+                 AT(p, first), box_label(p), o->box, o->name, stack, (long long)h->nx);
   else if (largest->slice >= h->nz)
-    st = fz_fail(err, FZ_EINPUT, "%s%s%lld: _rlnImageName %lld@%s: the stack has only %lld images", AT(p, largest),
+    st = fz_fail(err, FZ_EINPUT, "%s%s%lld: %s %lld@%s: the stack has only %lld images", AT(p, largest), name_label(p),
                  (long long)largest->slice + 1, p->stacks.name[s], (long long)h->nz);
   fz_io_mrc_close(&mrc);
   return st;

@@ -213,6 +213,7 @@ static fz_status read_rows(view *v) {
 fz_status fz_io_particles_from_cs(fz_io_particles *p, fz_error *err) {
   view v = {.p = p, .err = err};
   p->style = "cryoSPARC";
+  p->cs = true;
   fz_status st = fz_io_npy_read(p->path, &v.npy, err);
   if (st == FZ_OK) st = read_rows(&v);
   fz_io_npy_clear(&v.npy);

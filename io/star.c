@@ -71,8 +71,8 @@ static fz_status label_line(reader *r, fz_io_star_cell word, const char *rest) {
 
 static fz_status data_line(reader *r) {
   if (!r->table || !r->in_loop || r->table->fields == 0)
-    return fz_fail(r->err, FZ_EINPUT, "%s:%lld: \"%.40s\" belongs to no loop; not a STAR file?", r->path,
-                   (long long)r->line, r->at);
+    return fz_fail(r->err, FZ_EINPUT, "%s:%lld: \"%.*s\" belongs to no loop; not a STAR file?", r->path,
+                   (long long)r->line, (int)(strcspn(r->at, "\r\n") < 40 ? strcspn(r->at, "\r\n") : 40), r->at);
   const char *at = r->at;
   int values = 0;
   fz_io_star_cell cell;

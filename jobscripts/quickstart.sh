@@ -17,10 +17,7 @@ step() { printf '\n== %s\n' "$*"; }
 
 step "Build"
 bash cmake/install-packages.sh build
-cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF >"$build.configure.log" 2>&1 || {
-  cat "$build.configure.log"
-  exit 1
-}
+cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF
 cmake --build "$build"
 frazil=$build/frazil
 mkdir -p "$out"

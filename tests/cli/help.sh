@@ -57,4 +57,7 @@ for command in $commands; do
   one_line_error "frazil $command: unknown option --hepl; did you mean --help?"
   expect 1 "$FRAZIL" "${command}x"
   one_line_error "did you mean '$command'?"
+  # One message, however many ranks.
+  "$MPIRUN" --oversubscribe -n 2 "$FRAZIL" "$command" --hepl >out.txt 2>err.txt && fail "$command --hepl passed on 2 ranks"
+  [ "$(grep -c "^frazil $command: " err.txt)" = 1 ] || { cat err.txt; fail "$command: not one message from 2 ranks"; }
 done

@@ -1,0 +1,62 @@
+#include "estep/dataset.h"
+
+#include <stddef.h>
+
+#include "core/memory.h"
+#include "core/random.h"
+
+enum { HALF_RUN = 16 }; /* consecutive images that share a random half-set, so that tiles read contiguous pieces */
+
+void fz_dataset_clear(fz_dataset *data) {
+  fz_preprocess_destroy(&data->preprocess);
+  fz_free(&data->particle);
+  fz_free(&data->tile_first);
+  fz_free(&data->half);
+  fz_free(&data->state);
+  fz_free(&data->sigma2);
+  fz_free(&data->signal_tau2);
+  fz_free(&data->largest);
+  *data = (fz_dataset){0};
+}
+
+static void assign_halves(fz_dataset *data, const uint8_t *fault, uint64_t seed) {
+  const fz_particles *table = data->table;
+  bool given = true;
+  for (int64_t i = 0; i < table->n; i++)
+    given = given && (table->particle[i].subset == 1 || table->particle[i].subset == 2);
+  for (int64_t i = 0; i < table->n; i++) {
+    fz_random r = fz_random_stream(seed, FZ_PURPOSE_HALF_SETS, 0, (uint64_t)(i / HALF_RUN / 2));
+    int first = fz_random_uniform(&r) < 0.5; /* of each pair of runs one goes to either half: equal sizes */
+    int half = given ? table->particle[i].subset - 1 : (i / HALF_RUN) % 2 ? !first : first;
+    data->half[i] = (int8_t)(fault[i] ? -1 : half);
+  }
+}
+
+fz_status fz_dataset_cut(fz_dataset *data, const uint8_t *fault, int tile_size, uint64_t seed, fz_error *err) {
+  const fz_particles *table = data->table;
+  data->tile_size = tile_size;
+  data->half = fz_alloc(table->n, sizeof *data->half);
+  data->state = fz_alloc(table->n, sizeof *data->state);
+  data->particle = fz_alloc(table->n, sizeof *data->particle);
+  data->tile_first = fz_alloc(table->n + 1, sizeof *data->tile_first);
+  if (!data->half || !data->state || !data->particle || !data->tile_first)
+    return fz_fail(err, FZ_ENOMEM, "no memory for a table of %lld particles", (long long)table->n);
+  assign_halves(data, fault, seed);
+  data->n = data->n_tiles = 0;
+  for (int group = 0; group < data->n_groups; group++)
+    for (int half = 0; half < 2; half++) {
+      int64_t in_tile = tile_size;
+      for (int64_t i = 0; i < table->n; i++) {
+        if (table->particle[i].optics != group || data->half[i] != half) continue;
+        if (in_tile == tile_size) {
+          data->tile_first[data->n_tiles++] = data->n;
+          in_tile = 0;
+        }
+        data->particle[data->n++] = i;
+        in_tile++;
+      }
+    }
+  data->tile_first[data->n_tiles] = data->n;
+  if (!data->n) return fz_fail(err, FZ_EINPUT, "no usable particle is left");
+  return FZ_OK;
+}

@@ -1,0 +1,163 @@
+#include "estep/scan.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#include "core/fixed.h"
+#include "core/memory.h"
+
+enum { PART = 64, POWER = 0, BACKGROUND = 1, CTF2 = 2 };
+/* Images are normalized by their background, so a shell's mean power stays far below this bound or is absurd. */
+static const double LARGEST_POWER = 1e9;
+static const int64_t MOST_IMAGES = (int64_t)1 << 28;
+
+fz_status fz_scan_init(fz_scan *scan, int n_groups, int n_shells) {
+  *scan = (fz_scan){.n_groups = n_groups, .n_shells = n_shells};
+  scan->n_words = (ptrdiff_t)n_groups * (3 * n_shells + 1);
+  scan->words = fz_alloc(scan->n_words, sizeof *scan->words);
+  scan->largest = fz_alloc((ptrdiff_t)n_groups * n_shells, sizeof *scan->largest);
+  if (scan->words && scan->largest) return FZ_OK;
+  fz_scan_clear(scan);
+  return FZ_ENOMEM;
+}
+
+void fz_scan_clear(fz_scan *scan) {
+  fz_free(&scan->words);
+  fz_free(&scan->largest);
+  *scan = (fz_scan){0};
+}
+
+typedef struct image_spectrum {
+  double power[3]; /* of one shell: means of |X|^2, background, c^2 */
+  double count, largest, largest_ctf;
+} image_spectrum;
+
+/* Sums over the half-plane kx >= 0; the kx = 0 line holds both conjugates, so its ky < 0 half is left out. */
+static void add_spectrum(const fz_dataset *data, const double complex *half, const fz_particle *particle, int kind,
+                         image_spectrum *s) {
+  int n = data->box, row = n / 2 + 1;
+  const fz_optics *optics = &data->table->optics[particle->optics];
+  for (int y = 0; y < n; y++)
+    for (int x = 0; x < row; x++) {
+      int ky = y <= n / 2 ? y : y - n;
+      int shell = (int)lrint(sqrt((double)x * x + (double)ky * ky));
+      if (shell == 0 || shell >= data->n_shells || (x == 0 && ky < 0)) continue;
+      double complex v = half[(ptrdiff_t)y * row + x];
+      double power = creal(v) * creal(v) + cimag(v) * cimag(v);
+      s[shell].power[kind] += power;
+      if (kind != POWER) continue;
+      double c = fz_ctf_value(&particle->ctf, optics, x / (n * optics->pixel_A), ky / (n * optics->pixel_A));
+      s[shell].power[CTF2] += c * c;
+      s[shell].largest_ctf = fmax(s[shell].largest_ctf, fabs(c));
+      s[shell].count++;
+      s[shell].largest = fmax(s[shell].largest, sqrt(power));
+    }
+}
+
+static void merge_image(fz_scan *scan, const fz_particle *particle, const image_spectrum *s) {
+  ptrdiff_t shells = scan->n_shells, plane = scan->n_groups * shells, group = particle->optics;
+  double scale = fz_fixed_scale(LARGEST_POWER, MOST_IMAGES);
+  for (int kind = 0; kind < 3; kind++)
+    for (int i = 1; i < shells; i++) {
+      int64_t fixed = 0;
+      fz_fixed_from_double(fmin(s[i].power[kind] / s[i].count, LARGEST_POWER), scale, &fixed);
+      scan->words[kind * plane + group * shells + i] += fixed;
+    }
+  scan->words[3 * plane + group]++;
+  for (int i = 1; i < shells; i++) {
+    double *largest = &scan->largest[group * shells + i];
+    *largest = fmax(*largest, s[i].largest);
+    scan->largest_ctf = fmax(scan->largest_ctf, s[i].largest_ctf);
+  }
+}
+
+typedef struct scratch {
+  float *pixels;
+  void *plane;
+  double complex *half;
+  image_spectrum *spectrum;
+} scratch;
+
+static fz_image_fault look_at(fz_scan *scan, const fz_dataset *data, int64_t i, const float *pixels, scratch *s) {
+  const fz_particle *particle = &data->table->particle[i];
+  fz_image_fault fault = fz_preprocess_image(data->preprocess, pixels, s->plane, s->half);
+  if (fault) return fault;
+  memset(s->spectrum, 0, sizeof *s->spectrum * (size_t)data->n_shells);
+  add_spectrum(data, s->half, particle, POWER, s->spectrum);
+  fault = fz_preprocess_background(data->preprocess, pixels, s->plane, s->half);
+  if (fault) return fault;
+  add_spectrum(data, s->half, particle, BACKGROUND, s->spectrum);
+#pragma omp critical(fz_scan_merge)
+  merge_image(scan, particle, s->spectrum);
+  return FZ_IMAGE_GOOD;
+}
+
+fz_status fz_scan_part(fz_scan *scan, const fz_dataset *data, int64_t first, int64_t n, uint8_t *fault, fz_error *err) {
+  ptrdiff_t pixels = (ptrdiff_t)data->box * data->box, half = (ptrdiff_t)data->box * (data->box / 2 + 1);
+  fz_status worst = FZ_OK;
+  int64_t parts = (n + PART - 1) / PART;
+#pragma omp parallel
+  {
+    scratch s = {fz_alloc(PART * pixels, sizeof(float)), fz_alloc(fz_preprocess_scratch_size(data->preprocess), 1),
+                 fz_alloc(half, sizeof(double complex)), fz_alloc(data->n_shells, sizeof(image_spectrum))};
+    fz_status st = s.pixels && s.plane && s.half && s.spectrum ? FZ_OK : FZ_ENOMEM;
+    fz_error mine = {0};
+#pragma omp for schedule(dynamic, 1)
+    for (int64_t part = 0; part < parts; part++) {
+      if (st != FZ_OK) continue;
+      int64_t id[PART];
+      int count = (int)(n - part * PART < PART ? n - part * PART : PART);
+      for (int i = 0; i < count; i++) id[i] = first + part * PART + i;
+      st = data->images.read(data->images.self, id, count, s.pixels, &mine);
+      for (int i = 0; i < count && st == FZ_OK; i++)
+        fault[part * PART + i] = (uint8_t)look_at(scan, data, id[i], s.pixels + i * pixels, &s);
+    }
+    if (st != FZ_OK) {
+#pragma omp critical(fz_scan_merge)
+      {
+        worst = st;
+        if (err) *err = mine;
+      }
+    }
+    fz_free(&s.pixels);
+    fz_free(&s.plane);
+    fz_free(&s.half);
+    fz_free(&s.spectrum);
+  }
+  if (worst == FZ_ENOMEM) return fz_fail(err, worst, "no memory to scan images of %d px", data->box);
+  return worst;
+}
+
+fz_status fz_scan_finish(const fz_scan *scan, fz_dataset *data) {
+  ptrdiff_t shells = scan->n_shells, plane = scan->n_groups * shells;
+  double scale = fz_fixed_scale(LARGEST_POWER, MOST_IMAGES), share = fz_preprocess_mask_share(data->preprocess);
+  data->sigma2 = fz_alloc(plane, sizeof(double));
+  data->largest = fz_alloc(plane, sizeof(double));
+  data->signal_tau2 = fz_alloc(shells, sizeof(double));
+  if (!data->sigma2 || !data->largest || !data->signal_tau2) return FZ_ENOMEM;
+  memcpy(data->largest, scan->largest, sizeof(double) * (size_t)plane);
+  data->largest_ctf = scan->largest_ctf;
+  for (int g = 0; g < scan->n_groups; g++) {
+    double images = fmax(1, (double)scan->words[3 * plane + g]);
+    double *sigma2 = data->sigma2 + g * shells;
+    for (int s = 1; s < shells; s++)
+      sigma2[s] = fmax(fz_fixed_to_double(scan->words[plane + g * shells + s], scale) / images, 1e-6);
+    /* Taking the background's mean away has emptied the lowest shells. */
+    for (int s = 2; s >= 0 && shells > 3; s--) sigma2[s] = fmax(sigma2[s], sigma2[3]);
+  }
+  for (int s = 1; s < shells; s++) {
+    double excess = 0, ctf2 = 0, images = 0, noise = 0;
+    for (int g = 0; g < scan->n_groups; g++) {
+      double count = (double)scan->words[3 * plane + g];
+      excess += fz_fixed_to_double(scan->words[g * shells + s], scale) - count * share * data->sigma2[g * shells + s];
+      ctf2 += fz_fixed_to_double(scan->words[2 * plane + g * shells + s], scale);
+      noise += count * data->sigma2[g * shells + s];
+      images += count;
+    }
+    /* Floor: power that the average of all images could just not reveal. */
+    data->signal_tau2[s] = fmax(excess, 1e-3 * noise / sqrt(images)) / fmax(ctf2, 1e-3 * images);
+  }
+  data->signal_tau2[0] = data->signal_tau2[1];
+  return FZ_OK;
+}

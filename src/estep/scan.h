@@ -1,0 +1,29 @@
+/* The opening scan: every image is looked at once, to find unusable ones, the noise, the signal power and the bounds of
+ * the exact sums.  Local part; the sums of several parts add up exactly. */
+#ifndef FZ_ESTEP_SCAN_H
+#define FZ_ESTEP_SCAN_H
+#include <stdint.h>
+
+#include "estep/dataset.h"
+
+typedef struct fz_scan {
+  int n_groups, n_shells;
+  ptrdiff_t n_words;
+  int64_t
+      *words; /* [3][n_groups][n_shells] + [n_groups]: sums of shell means of |X|^2, background |X|^2, c^2; images */
+  double *largest; /* [n_groups][n_shells] largest |X| */
+  double largest_ctf;
+} fz_scan;
+
+/** calls local. fails FZ_ENOMEM */
+fz_status fz_scan_init(fz_scan *scan, int n_groups, int n_shells);
+void fz_scan_clear(fz_scan *scan);
+
+/** Look at particles first .. first + n - 1 of the table with OpenMP threads; fault[i - first] = fz_image_fault.
+ *  An image that cannot be read fails the scan with the reader's message.  calls local */
+fz_status fz_scan_part(fz_scan *scan, const fz_dataset *data, int64_t first, int64_t n, uint8_t *fault, fz_error *err);
+
+/** From the summed scan: sigma2, signal_tau2, largest of the dataset. calls local. fails FZ_ENOMEM */
+fz_status fz_scan_finish(const fz_scan *scan, fz_dataset *data);
+
+#endif

@@ -1,0 +1,153 @@
+#include "estep/stage.h"
+
+#include <math.h>
+
+#include "core/memory.h"
+
+typedef struct fz_stage_scratch {
+  float *pixels;
+  void *plane;
+  double complex *half;
+  fz_tile tile;
+  fz_image_posterior *posterior;
+} fz_stage_scratch;
+
+static fz_status make_scratch(const fz_dataset *data, const fz_frequencies *f, fz_stage_scratch *s) {
+  ptrdiff_t box = data->box;
+  s->pixels = fz_alloc(data->tile_size * box * box, sizeof(float));
+  s->plane = fz_alloc(fz_preprocess_scratch_size(data->preprocess), 1);
+  s->half = fz_alloc(box * (box / 2 + 1), sizeof(double complex));
+  s->posterior = fz_alloc(data->tile_size, sizeof *s->posterior);
+  if (!s->pixels || !s->plane || !s->half || !s->posterior) return FZ_ENOMEM;
+  return fz_tile_init(&s->tile, data->tile_size, f);
+}
+
+static void clear_scratch(fz_stage_scratch *s) {
+  fz_free(&s->pixels);
+  fz_free(&s->plane);
+  fz_free(&s->half);
+  fz_free(&s->posterior);
+  fz_tile_clear(&s->tile);
+}
+
+/* Weights that together could hold a thousandth of an image's posterior, were they all alike. */
+static double weight_cutoff(const fz_quadrature *q, int n_classes) {
+  return log((double)q->n_directions * q->n_psi * q->n_shifts * n_classes) + 7.0;
+}
+
+static void find_bounds(const fz_dataset *data, int kmax, double *b, double *a) {
+  double c = data->largest_ctf;
+  *b = *a = 0;
+  for (int g = 0; g < data->n_groups; g++)
+    for (int s = 1; s <= kmax + 1 && s < data->n_shells; s++) {
+      double noise = data->sigma2[g * data->n_shells + s];
+      *b = fmax(*b, 2 * c * data->largest[g * data->n_shells + s] / noise);
+      *a = fmax(*a, 2 * c * c / noise);
+    }
+}
+
+static fz_engine_setup engine_setup(const fz_stage *stage) {
+  return (fz_engine_setup){.m = stage->m,
+                           .box = stage->data->box,
+                           .n_classes = stage->spec.n_classes,
+                           .slice_scale = stage->slice_scale,
+                           .frequencies = &stage->frequencies,
+                           .quadrature = &stage->quadrature,
+                           .tile_capacity = stage->data->tile_size,
+                           .threads = stage->spec.threads,
+                           .cutoff = weight_cutoff(&stage->quadrature, stage->spec.n_classes),
+                           .cache_bytes = stage->spec.cache_bytes};
+}
+
+static fz_status open_grids(fz_stage *stage, fz_dataset *data, const fz_stage_spec *spec) {
+  *stage = (fz_stage){.spec = *spec, .data = data, .m = fz_work_box(spec->kmax)};
+  double shrink = (double)data->box / stage->m;
+  stage->slice_scale = shrink * shrink * shrink / data->box;
+  fz_status st = fz_frequencies_init(&stage->frequencies, spec->kmax);
+  if (st != FZ_OK) return st;
+  return fz_quadrature_init(&stage->quadrature, spec->nside, spec->n_psi, &spec->turn, spec->shift_step_px,
+                            spec->shift_radius_px, spec->shift_sd_px);
+}
+
+fz_status fz_stage_open(fz_stage *stage, fz_dataset *data, const fz_stage_spec *spec, fz_error *err) {
+  double b, a;
+  fz_status st = open_grids(stage, data, spec);
+  if (st != FZ_OK) goto done;
+  find_bounds(data, spec->kmax, &b, &a);
+  stage->layout =
+      fz_statistics_layout_make(stage->m, spec->kmax, spec->n_classes, data->n_groups, stage->quadrature.n_directions,
+                                stage->quadrature.n_shifts, spec->want, b, a, (double)data->n);
+  fz_engine_setup setup = engine_setup(stage);
+  FZ_TRY((spec->double_precision ? fz_engine_direct_f64 : fz_engine_direct_f32)(&setup, &stage->engine));
+  stage->scratch = fz_alloc(spec->threads, sizeof *stage->scratch);
+  if (!stage->scratch) st = FZ_ENOMEM;
+  for (int t = 0; t < spec->threads && st == FZ_OK; t++)
+    st = make_scratch(data, &stage->frequencies, &stage->scratch[t]);
+done:
+  if (st != FZ_OK) {
+    fz_stage_close(stage);
+    return fz_fail(err, st, "cannot prepare an E-step to shell %d: %s", spec->kmax, fz_status_name(st));
+  }
+  return FZ_OK;
+}
+
+void fz_stage_close(fz_stage *stage) {
+  if (stage->engine.destroy) stage->engine.destroy(&stage->engine);
+  for (int t = 0; stage->scratch && t < stage->spec.threads; t++) clear_scratch(&stage->scratch[t]);
+  fz_free(&stage->scratch);
+  fz_quadrature_clear(&stage->quadrature);
+  fz_frequencies_clear(&stage->frequencies);
+  *stage = (fz_stage){0};
+}
+
+int64_t fz_stage_bytes(const fz_dataset *data, const fz_stage_spec *spec) {
+  fz_stage probe;
+  int64_t bytes = 0, box2 = (int64_t)data->box * data->box;
+  if (open_grids(&probe, (fz_dataset *)data, spec) == FZ_OK) {
+    fz_engine_setup setup = engine_setup(&probe);
+    int64_t tile = data->tile_size * (box2 * 4 + 24 * (int64_t)probe.frequencies.padded);
+    bytes = fz_engine_direct_bytes(&setup, spec->double_precision) + spec->threads * (tile + 16 * box2);
+  }
+  fz_stage_close(&probe);
+  return bytes;
+}
+
+static void record(const fz_stage *stage, const fz_image_posterior *p, fz_image_state *state) {
+  const fz_quadrature *q = &stage->quadrature;
+  fz_rotation a = fz_quadrature_rotation(q, p->direction, p->psi);
+  fz_rotation_to_euler(&a, &state->rot_deg, &state->tilt_deg, &state->psi_deg);
+  state->shift_x_px = state->centre_x_px + q->shift_x_px[p->shift];
+  state->shift_y_px = state->centre_y_px + q->shift_y_px[p->shift];
+  state->gain = p->gain;
+  state->entropy = p->entropy;
+  state->peak = p->peak;
+  state->class_index = p->class_index;
+  state->visited = 1;
+}
+
+fz_status fz_stage_tile(fz_stage *stage, int thread, int64_t tile, int64_t *words, fz_error *err) {
+  fz_dataset *data = stage->data;
+  fz_stage_scratch *s = &stage->scratch[thread];
+  int64_t first = data->tile_first[tile];
+  const int64_t *id = data->particle + first;
+  int n = (int)(data->tile_first[tile + 1] - first);
+  fz_status st = data->images.read(data->images.self, id, n, s->pixels, err);
+  if (st != FZ_OK) return st;
+  s->tile.n = n;
+  s->tile.optics = data->table->particle[id[0]].optics;
+  for (int i = 0; i < n; i++) {
+    const fz_particle *particle = &data->table->particle[id[i]];
+    const fz_image_state *state = &data->state[id[i]];
+    const float *pixels = s->pixels + (ptrdiff_t)i * data->box * data->box;
+    if (fz_preprocess_image(data->preprocess, pixels, s->plane, s->half) != FZ_IMAGE_GOOD)
+      return fz_fail(err, FZ_EIO, "image %lld of %s has changed since the run began", (long long)particle->slice + 1,
+                     data->table->stack_path[particle->stack]);
+    fz_tile_set_image(&s->tile, i, &stage->frequencies, s->half, data->box, &particle->ctf,
+                      &data->table->optics[particle->optics], data->sigma2 + s->tile.optics * data->n_shells,
+                      state->centre_x_px, state->centre_y_px);
+  }
+  st = stage->engine.tile(stage->engine.self, thread, &s->tile, &stage->layout, words, s->posterior);
+  if (st != FZ_OK) return fz_fail(err, st, "a pose score of tile %lld is not a finite number", (long long)tile);
+  for (int i = 0; i < n; i++) record(stage, &s->posterior[i], &data->state[id[i]]);
+  return FZ_OK;
+}

@@ -1,0 +1,43 @@
+/* A stage: band limit, quadrature and engine fixed; turns tiles into statistics. Local: one rank's share of the work.
+ */
+#ifndef FZ_ESTEP_STAGE_H
+#define FZ_ESTEP_STAGE_H
+#include "estep/dataset.h"
+#include "estep/engine.h"
+
+typedef struct fz_stage_spec {
+  int kmax, nside, n_psi;
+  double shift_step_px, shift_radius_px, shift_sd_px;
+  fz_rotation turn; /* of the rotation grid */
+  int n_classes;
+  int want; /* FZ_WANT_* */
+  bool double_precision;
+  int threads;
+  int64_t cache_bytes; /* for slices */
+} fz_stage_spec;
+
+typedef struct fz_stage {
+  fz_stage_spec spec;
+  fz_dataset *data; /* borrowed; states of scored images are updated */
+  int m;            /* work box */
+  double slice_scale;
+  fz_frequencies frequencies;
+  fz_quadrature quadrature;
+  fz_statistics_layout layout;
+  fz_engine engine;
+  struct fz_stage_scratch *scratch; /* [threads] */
+} fz_stage;
+
+/** owns the caller: fz_stage_close (accepts a zeroed stage).  calls local, same on all ranks.  fails FZ_ENOMEM,
+ * FZ_EINVAL */
+fz_status fz_stage_open(fz_stage *stage, fz_dataset *data, const fz_stage_spec *spec, fz_error *err);
+void fz_stage_close(fz_stage *stage);
+
+/** Bytes that opening it will take on one rank (engine, scratch), without opening it. */
+int64_t fz_stage_bytes(const fz_dataset *data, const fz_stage_spec *spec);
+
+/** E-step of one tile; its statistics are added to `words` [layout.total], its images' states are updated.
+ *  calls local, thread-safe with own thread number.  fails with the reader's message, or FZ_EDIVERGED */
+fz_status fz_stage_tile(fz_stage *stage, int thread, int64_t tile, int64_t *words, fz_error *err);
+
+#endif

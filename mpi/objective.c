@@ -1,0 +1,306 @@
+#include "mpi/objective.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/memory.h"
+#include "model/normal.h"
+#include "mpi/reduce.h"
+#include "mpi/tickets.h"
+#include "optim/pcg.h"
+
+struct fz_mpi_objective {
+  fz_mpi *comm;
+  fz_stage stage;
+  fz_mpi_tickets *tickets;
+  fz_normal *normal;
+  double *mask;           /* [m]^3 */
+  double *inverse_tau2;   /* [stage shells] */
+  double *class_prior;    /* [n_classes] */
+  double *cells, *voxels; /* scratch */
+  fz_objective view;
+  bool (*stop)(void *);
+  void *stop_context;
+};
+
+static ptrdiff_t voxels_of(const fz_mpi_objective *o) {
+  return (ptrdiff_t)o->stage.m * o->stage.m * o->stage.m;
+}
+
+static int64_t tile_images(const void *self, int64_t tile) {
+  const fz_dataset *data = ((const fz_mpi_objective *)self)->stage.data;
+  return data->tile_first[tile + 1] - data->tile_first[tile];
+}
+
+/* Work through tickets with this rank's threads; `done` lists the particles whose states changed. */
+static fz_status work(fz_mpi_objective *o, const int64_t *tile, int64_t n, int64_t *words, int64_t *done,
+                      int64_t *n_done, bool *stopped, fz_error *err) {
+  fz_stage *stage = &o->stage;
+  const fz_dataset *data = stage->data;
+  int threads = stage->spec.threads;
+  fz_status st = FZ_OK;
+  int64_t first;
+  int granted;
+  while ((granted = fz_mpi_tickets_take_many(o->tickets, threads, &first)) > 0) {
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
+    for (int t = 0; t < granted; t++) {
+      fz_error mine = {0};
+      fz_status s = fz_stage_tile(stage, t, tile[first + t], words, &mine);
+      if (s != FZ_OK) {
+#pragma omp critical(fz_objective_error)
+        {
+          st = s;
+          if (err) *err = mine;
+        }
+      }
+    }
+    for (int t = 0; t < granted; t++)
+      for (int64_t i = data->tile_first[tile[first + t]]; i < data->tile_first[tile[first + t] + 1]; i++)
+        done[(*n_done)++] = data->particle[i];
+    if (o->stop && o->stop(o->stop_context)) *stopped = true;
+    if (st != FZ_OK || *stopped) fz_mpi_tickets_close(o->tickets);
+    if (first + granted < n && data->images.prefetch) {
+      int64_t next = tile[first + granted];
+      data->images.prefetch(data->images.self, data->particle + data->tile_first[next], (int)tile_images(o, next));
+    }
+  }
+  return st;
+}
+
+static fz_status evaluate(void *self, const double *w, const int64_t *tile, int64_t n, int64_t *words, fz_error *err) {
+  fz_mpi_objective *o = self;
+  int classes = o->stage.spec.n_classes;
+  fz_dataset *data = o->stage.data;
+  const double **volume = fz_alloc(classes, sizeof *volume);
+  int64_t images = 0, n_done = 0;
+  for (int64_t t = 0; t < n; t++) images += tile_images(o, tile[t]);
+  int64_t *done = fz_alloc(images, sizeof *done);
+  fz_status st =
+      volume && done ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory for an E-step of %lld images", (long long)images);
+  FZ_TRY(fz_mpi_agree(o->comm, st, err));
+  for (int k = 0; k < classes; k++) volume[k] = w + k * voxels_of(o);
+  st = o->stage.engine.set_volumes(o->stage.engine.self, volume, o->class_prior);
+  FZ_TRY(fz_mpi_agree(o->comm, st, err));
+  memset(words, 0, sizeof *words * (size_t)o->stage.layout.total);
+  fz_mpi_tickets_open(o->tickets, n);
+  bool stopped = false;
+  st = work(o, tile, n, words, done, &n_done, &stopped, err);
+  FZ_TRY(fz_mpi_agree(o->comm, st, err));
+  if (fz_mpi_any(o->comm, stopped)) {
+    st = fz_fail(err, FZ_ESTOPPED, "stopped on request");
+    goto done;
+  }
+  fz_mpi_sum_i64(o->comm, words, o->stage.layout.total);
+  st = fz_mpi_merge_records(o->comm, data->state, sizeof *data->state, data->table->n, done, n_done, err);
+done:
+  fz_free(&volume);
+  fz_free(&done);
+  return st;
+}
+
+static int64_t images_in(const void *self, const int64_t *words) {
+  const fz_statistics_layout *l = &((const fz_mpi_objective *)self)->stage.layout;
+  int64_t images = 0;
+  for (ptrdiff_t g = 0; g < l->length[FZ_SECTION_IMAGES]; g++) images += words[l->offset[FZ_SECTION_IMAGES] + g];
+  return images;
+}
+
+static double gain_of(const void *self, const int64_t *words) {
+  return fz_statistics_scalar(&((const fz_mpi_objective *)self)->stage.layout, words, FZ_SECTION_GAIN, 0);
+}
+
+/* Moments: B cells, A cells, class masses, each divided by the number of images. */
+static void moments_of(const void *self, const int64_t *words, double *mean) {
+  const fz_mpi_objective *o = self;
+  const fz_statistics_layout *l = &o->stage.layout;
+  fz_statistics_read(l, words, FZ_SECTION_B, mean);
+  fz_statistics_read(l, words, FZ_SECTION_A, mean + l->length[FZ_SECTION_B]);
+  fz_statistics_read(l, words, FZ_SECTION_CLASS, mean + l->length[FZ_SECTION_B] + l->length[FZ_SECTION_A]);
+  double inverse = 1.0 / (double)images_in(o, words);
+  for (ptrdiff_t i = 0; i < o->view.n_moments; i++) mean[i] *= inverse;
+}
+
+static void apply(void *context, const double *x, double *y) {
+  fz_normal_apply(context, x, y);
+}
+static void condition(void *context, const double *r, double *z) {
+  fz_normal_precondition(context, r, z);
+}
+
+static fz_status set_curvature(fz_mpi_objective *o, const double *moments, int class_index) {
+  const fz_statistics_layout *l = &o->stage.layout;
+  const double *a = moments + l->length[FZ_SECTION_B] + class_index * l->a_cube.cells;
+  return fz_normal_set(o->normal, &l->a_cube, a, (double)o->view.n_images, o->inverse_tau2, l->n_shells);
+}
+
+static fz_status maximize(void *self, const double *moments, int iterations, double *w, fz_error *err) {
+  fz_mpi_objective *o = self;
+  const fz_statistics_layout *l = &o->stage.layout;
+  fz_status st = FZ_OK;
+  for (int k = 0; k < l->n_classes && st == FZ_OK; k++) {
+    st = set_curvature(o, moments, k);
+    if (st == FZ_OK)
+      st = fz_normal_right_side(o->normal, &l->b_cube, moments + 2 * k * l->b_cube.cells, (double)o->view.n_images,
+                                o->voxels);
+    if (st == FZ_OK)
+      st = fz_pcg(voxels_of(o), apply, condition, o->normal, o->voxels, w + k * voxels_of(o), iterations, 1e-6);
+    o->class_prior[k] = fmax(moments[l->length[FZ_SECTION_B] + l->length[FZ_SECTION_A] + k], 1e-6);
+  }
+  if (st != FZ_OK) return fz_fail(err, st, "the M-step failed: %s", fz_status_name(st));
+  return FZ_OK;
+}
+
+/* R w in full: the prior's part of the normal operator, by an operator without data. */
+static fz_status prior_gradient(const fz_mpi_objective *o, const double *w, double *g) {
+  const fz_statistics_layout *l = &o->stage.layout;
+  double *zero = fz_alloc(l->a_cube.cells, sizeof *zero);
+  if (!zero) return FZ_ENOMEM;
+  fz_status st = fz_normal_set(o->normal, &l->a_cube, zero, 0, o->inverse_tau2, l->n_shells);
+  for (int k = 0; k < l->n_classes && st == FZ_OK; k++)
+    fz_normal_apply(o->normal, w + k * voxels_of(o), g + k * voxels_of(o));
+  fz_free(&zero);
+  return st;
+}
+
+static fz_status gradient(void *self, const int64_t *words, const double *w, double *g, fz_error *err) {
+  fz_mpi_objective *o = self;
+  const fz_statistics_layout *l = &o->stage.layout;
+  fz_status st = prior_gradient(o, w, g);
+  double images = (double)images_in(o, words), total = (double)o->view.n_images;
+  fz_statistics_read(l, words, FZ_SECTION_GRADIENT, o->cells);
+  for (int k = 0; k < l->n_classes && st == FZ_OK; k++) {
+    double *to = g + k * voxels_of(o);
+    st = fz_normal_right_side(o->normal, &l->b_cube, o->cells + 2 * k * l->b_cube.cells, 1.0 / images, o->voxels);
+    for (ptrdiff_t i = 0; i < voxels_of(o); i++) to[i] = to[i] / total + o->voxels[i];
+  }
+  return st == FZ_OK ? FZ_OK : fz_fail(err, st, "no memory for a gradient");
+}
+
+static fz_status precondition(void *self, const double *moments, int iterations, const double *g, double *step,
+                              fz_error *err) {
+  fz_mpi_objective *o = self;
+  fz_status st = FZ_OK;
+  double images = (double)o->view.n_images;
+  for (int k = 0; k < o->stage.spec.n_classes && st == FZ_OK; k++) {
+    double *x = step + k * voxels_of(o);
+    st = set_curvature(o, moments, k);
+    for (ptrdiff_t i = 0; i < voxels_of(o); i++) {
+      o->voxels[i] = images * g[k * voxels_of(o) + i];
+      x[i] = 0;
+    }
+    if (st == FZ_OK) st = fz_pcg(voxels_of(o), apply, condition, o->normal, o->voxels, x, iterations, 1e-6);
+  }
+  return st == FZ_OK ? FZ_OK : fz_fail(err, st, "preconditioning failed: %s", fz_status_name(st));
+}
+
+static double prior_value(const void *self, const double *w) {
+  fz_mpi_objective *o = (fz_mpi_objective *)self; /* the operator's workspace is used, nothing else changes */
+  double *g = fz_alloc(o->view.dim, sizeof *g), sum = 0;
+  if (!g || prior_gradient(o, w, g) != FZ_OK) sum = NAN;
+  for (ptrdiff_t i = 0; g && i < o->view.dim; i++) sum += 0.5 * g[i] * w[i];
+  fz_free(&g);
+  return sum / (double)o->view.n_images;
+}
+
+static void share(const void *self, ptrdiff_t *first, ptrdiff_t *count) {
+  const fz_mpi_objective *o = self;
+  fz_mpi_slice(o->comm, o->stage.layout.total, first, count);
+}
+
+static fz_status collect(void *self, const int64_t *slice, int64_t *words, fz_error *err) {
+  fz_mpi_objective *o = self;
+  return fz_mpi_allgather_i64(o->comm, slice, o->stage.layout.total, words, err);
+}
+
+static void fill_mask(fz_mpi_objective *o, double radius_px) {
+  int m = o->stage.m;
+  double pixel = (double)o->stage.data->box / m, edge = fmax(2.0, 5.0 / pixel), radius = radius_px / pixel;
+  for (int z = 0, i = 0; z < m; z++)
+    for (int y = 0; y < m; y++)
+      for (int x = 0; x < m; x++, i++) {
+        double r = sqrt(pow(x - m / 2, 2) + pow(y - m / 2, 2) + pow(z - m / 2, 2)), t = (r - radius) / edge;
+        o->mask[i] = t <= 0 ? 1.0 : t >= 1 ? 0.0 : 0.5 + 0.5 * cos(3.14159265358979323846 * t);
+      }
+}
+
+static void fill_view(fz_mpi_objective *o) {
+  const fz_statistics_layout *l = &o->stage.layout;
+  o->view = (fz_objective){.self = o,
+                           .dim = o->stage.spec.n_classes * voxels_of(o),
+                           .n_words = l->total,
+                           .n_moments = l->length[FZ_SECTION_B] + l->length[FZ_SECTION_A] + l->length[FZ_SECTION_CLASS],
+                           .n_tiles = o->stage.data->n_tiles,
+                           .n_images = o->stage.data->n,
+                           .tile_images = tile_images,
+                           .evaluate = evaluate,
+                           .images = images_in,
+                           .gain = gain_of,
+                           .moments = moments_of,
+                           .maximize = maximize,
+                           .gradient = gradient,
+                           .precondition = precondition,
+                           .prior = prior_value,
+                           .share = share,
+                           .collect = collect};
+}
+
+fz_status fz_mpi_objective_open(fz_mpi *comm, fz_dataset *data, const fz_stage_spec *spec, const fz_volume_prior *prior,
+                                fz_mpi_objective **out, fz_error *err) {
+  fz_mpi_objective *o = *out = fz_alloc(1, sizeof *o);
+  fz_status st = o ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory");
+  if (o) {
+    o->comm = comm;
+    st = fz_stage_open(&o->stage, data, spec, err);
+  }
+  if (st == FZ_OK) {
+    const fz_statistics_layout *l = &o->stage.layout;
+    o->mask = fz_alloc(voxels_of(o), sizeof(double));
+    o->voxels = fz_alloc(voxels_of(o), sizeof(double));
+    o->cells = fz_alloc(l->length[FZ_SECTION_GRADIENT], sizeof(double));
+    o->inverse_tau2 = fz_alloc(l->n_shells, sizeof(double));
+    o->class_prior = fz_alloc(spec->n_classes, sizeof(double));
+    if (o->mask) fill_mask(o, prior->mask_radius_px);
+    if (o->mask) o->normal = fz_normal_create(o->stage.m, o->stage.slice_scale, o->mask);
+    if (!o->mask || !o->voxels || !o->cells || !o->inverse_tau2 || !o->class_prior || !o->normal)
+      st = fz_fail(err, FZ_ENOMEM, "no memory for volumes of %d^3 voxels", o->stage.m);
+  }
+  st = fz_mpi_agree(comm, st, err);
+  if (st != FZ_OK) {
+    fz_mpi_objective_close(out);
+    return st;
+  }
+  o->tickets = fz_mpi_tickets_create(comm);
+  fz_mpi_objective_set_prior(o, prior->inverse_tau2);
+  for (int k = 0; k < spec->n_classes; k++) o->class_prior[k] = 1.0 / spec->n_classes;
+  fill_view(o);
+  return FZ_OK;
+}
+
+void fz_mpi_objective_close(fz_mpi_objective **o) {
+  if (!*o) return;
+  fz_mpi_tickets_destroy(&(*o)->tickets);
+  fz_normal_destroy(&(*o)->normal);
+  fz_stage_close(&(*o)->stage);
+  fz_free(&(*o)->mask);
+  fz_free(&(*o)->voxels);
+  fz_free(&(*o)->cells);
+  fz_free(&(*o)->inverse_tau2);
+  fz_free(&(*o)->class_prior);
+  fz_free(o);
+}
+
+const fz_objective *fz_mpi_objective_view(const fz_mpi_objective *o) {
+  return &o->view;
+}
+const fz_stage *fz_mpi_objective_stage(const fz_mpi_objective *o) {
+  return &o->stage;
+}
+
+void fz_mpi_objective_set_prior(fz_mpi_objective *o, const double *inverse_tau2) {
+  memcpy(o->inverse_tau2, inverse_tau2, sizeof *inverse_tau2 * (size_t)o->stage.layout.n_shells);
+}
+
+void fz_mpi_objective_on_round(fz_mpi_objective *o, bool (*stop)(void *), void *context) {
+  o->stop = stop;
+  o->stop_context = context;
+}

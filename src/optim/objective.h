@@ -1,0 +1,45 @@
+/* What every optimizer works on.  Optimizers never see images, poses or ranks; an objective never sees optimizers.
+ *  maths   F(w) = -1/N sum_i log sum_j omega_j p(x_i | w, j) - 1/N log p(w)
+ *          words: exact integer sums over a set of images, linear in the set;
+ *          moments s: the same as doubles, mean per image, so that F's EM step is w <- argmax Q(w; s)
+ *  calls   every function pointer is collective where the objective is distributed; results are the same on all ranks
+ */
+#ifndef FZ_OPTIM_OBJECTIVE_H
+#define FZ_OPTIM_OBJECTIVE_H
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+typedef struct fz_objective {
+  void *self;
+  ptrdiff_t dim;       /* parameters */
+  ptrdiff_t n_words;   /* integer statistics of one evaluation */
+  ptrdiff_t n_moments; /* of them, what the M-step reads, as doubles */
+  int64_t n_tiles, n_images;
+  int64_t (*tile_images)(const void *self, int64_t tile);
+
+  /** words = sum over the listed tiles at w. fails FZ_EDIVERGED, FZ_ESTOPPED, FZ_EIO */
+  fz_status (*evaluate)(void *self, const double *w, const int64_t *tile, int64_t n_tiles, int64_t *words,
+                        fz_error *err);
+  /** Images in the sum, and sum over them of the log-likelihood above that of pure noise. */
+  int64_t (*images)(const void *self, const int64_t *words);
+  double (*gain)(const void *self, const int64_t *words);
+  void (*moments)(const void *self, const int64_t *words, double *mean);
+
+  /** M-step: w <- argmax of Q(.; moments) + log prior, started at w, by at most `iterations` steps of its solver. */
+  fz_status (*maximize)(void *self, const double *moments, int iterations, double *w, fz_error *err);
+  /** g = gradient of F estimated from `words` (their mean; the prior in full). */
+  fz_status (*gradient)(void *self, const int64_t *words, const double *w, double *g, fz_error *err);
+  /** step = H^-1 g with H the curvature of Q at `moments`, by at most `iterations` steps. */
+  fz_status (*precondition)(void *self, const double *moments, int iterations, const double *g, double *step,
+                            fz_error *err);
+  /** -1/N log p(w), up to a constant. */
+  double (*prior)(const void *self, const double *w);
+
+  /** This rank keeps words [first, first + count) of anything stored per batch; collect puts all shares together. */
+  void (*share)(const void *self, ptrdiff_t *first, ptrdiff_t *count);
+  fz_status (*collect)(void *self, const int64_t *share, int64_t *words, fz_error *err);
+} fz_objective;
+
+#endif

@@ -13,7 +13,7 @@ struct fz_io_particles {
   fz_particles table;
   fz_io_names stacks;      /* as the file names them; table.stack_path says where they are */
   bool *found, *elsewhere; /* [n_stacks]: found at all; found under another name than given */
-  bool cs;    /* read from a .cs file: messages speak of its rows and fields */
+  bool cs;                 /* read from a .cs file: messages speak of its rows and fields */
   bool poses;
   bool old_origins; /* origins in the table are still in pixels (only while reading) */
   fz_io_star *star; /* NULL for .cs until it is written */

@@ -40,6 +40,9 @@ bool fz_io_particles_stack_found(const fz_io_particles *p, int stack);
 int fz_io_particles_unsupported_count(const fz_io_particles *p);
 const char *fz_io_particles_unsupported(const fz_io_particles *p, int i);
 
+/** A STAR column of this label (without '_') is read; others are only kept and written back. */
+bool fz_io_particles_uses_label(const char *label);
+
 /** Refuse what cannot be reconstructed from: unsupported features, unknown or unequal pixel sizes and boxes, stacks
  * that are missing, truncated, of another box than the table says, or shorter than an image number.  A pixel size that
  *  differs from the stacks' headers by more than 1 % is warned of once (fz_log).  Reads one header per stack.

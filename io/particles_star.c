@@ -83,6 +83,12 @@ static const char *const label_of[COLUMNS] = {"rlnImageName",
                                               "rlnMagMat10",
                                               "rlnMagMat11"};
 
+bool fz_io_particles_uses_label(const char *label) {
+  for (int c = 0; c < COLUMNS; c++)
+    if (strcmp(label_of[c], label) == 0) return true;
+  return false;
+}
+
 /* One table while it is read: where the columns are, and the row at hand. */
 typedef struct view {
   fz_io_particles *p;

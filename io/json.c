@@ -1,0 +1,106 @@
+#include "io/json.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/memory.h"
+
+static void append(fz_io_json *json, const char *bytes, size_t n) {
+  size_t need = json->used + n + 1, old = json->text ? json->used + 1 : 0;
+  /* Capacities are powers of two, so the present one follows from the length. */
+  size_t capacity = 256, present = 256;
+  while (capacity < need) capacity *= 2;
+  while (present < old) present *= 2;
+  if (!json->text || capacity > present) {
+    char *grown = fz_realloc(json->text, (ptrdiff_t)capacity, 1);
+    if (!grown) {
+      json->out_of_memory = true;
+      return;
+    }
+    json->text = grown;
+  }
+  memcpy(json->text + json->used, bytes, n);
+  json->used += n;
+  json->text[json->used] = '\0';
+}
+
+static void append_text(fz_io_json *json, const char *text) {
+  append(json, text, strlen(text));
+}
+
+static void append_escaped(fz_io_json *json, const char *text) {
+  append_text(json, "\"");
+  for (; *text; text++) {
+    unsigned char c = (unsigned char)*text;
+    char escape[8];
+    if (c == '"' || c == '\\')
+      snprintf(escape, sizeof escape, "\\%c", c);
+    else if (c < 0x20)
+      snprintf(escape, sizeof escape, "\\u%04x", c);
+    else
+      snprintf(escape, sizeof escape, "%c", c);
+    append_text(json, escape);
+  }
+  append_text(json, "\"");
+}
+
+static void append_number(fz_io_json *json, double value) {
+  char text[32] = "null";
+  if (isfinite(value)) snprintf(text, sizeof text, "%.17g", value);
+  append_text(json, text);
+}
+
+static void field(fz_io_json *json, const char *name) {
+  if (json->used > 1) append_text(json, ", ");
+  append_escaped(json, name);
+  append_text(json, ": ");
+}
+
+void fz_io_json_begin(fz_io_json *json) {
+  *json = (fz_io_json){0};
+  append_text(json, "{");
+}
+
+void fz_io_json_text(fz_io_json *json, const char *name, const char *value) {
+  field(json, name);
+  append_escaped(json, value);
+}
+
+void fz_io_json_i64(fz_io_json *json, const char *name, int64_t value) {
+  char text[32];
+  snprintf(text, sizeof text, "%" PRId64, value);
+  field(json, name);
+  append_text(json, text);
+}
+
+void fz_io_json_f64(fz_io_json *json, const char *name, double value) {
+  field(json, name);
+  append_number(json, value);
+}
+
+void fz_io_json_bool(fz_io_json *json, const char *name, bool value) {
+  field(json, name);
+  append_text(json, value ? "true" : "false");
+}
+
+void fz_io_json_f64_array(fz_io_json *json, const char *name, const double *value, ptrdiff_t n) {
+  field(json, name);
+  append_text(json, "[");
+  for (ptrdiff_t i = 0; i < n; i++) {
+    if (i > 0) append_text(json, ", ");
+    append_number(json, value[i]);
+  }
+  append_text(json, "]");
+}
+
+const char *fz_io_json_end(fz_io_json *json) {
+  append_text(json, "}");
+  return json->out_of_memory ? NULL : json->text;
+}
+
+void fz_io_json_clear(fz_io_json *json) {
+  fz_free(&json->text);
+  *json = (fz_io_json){0};
+}

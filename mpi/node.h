@@ -1,0 +1,11 @@
+/* Which ranks share a node (and so its memory and its page cache). */
+#ifndef FZ_MPI_NODE_H
+#define FZ_MPI_NODE_H
+#include <stdbool.h>
+
+#include "mpi/comm.h"
+
+/** True on exactly one rank of every node. collective */
+bool fz_mpi_node_leader(fz_mpi *comm);
+
+#endif

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <cblas.h>
+
 #include "core/memory.h"
 #include "mpi/comm_private.h"
 
@@ -21,10 +23,18 @@ static void abort_job(const char *message) {
   MPI_Abort(MPI_COMM_WORLD, fz_status_exit_code(FZ_EINTERNAL));
 }
 
+static void (*finish_hook)(void);
+
+void fz_mpi_on_finish(void (*hook)(void)) {
+  finish_hook = hook;
+}
+
 fz_mpi *fz_mpi_start(int *argc, char ***argv) {
   int level = MPI_THREAD_SINGLE;
   MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &level);
   fz_set_fatal_hook(abort_job);
+  /* With threads of its own BLAS would add in another order on another machine, and fight ours for the cores. */
+  openblas_set_num_threads(1);
   if (level < MPI_THREAD_FUNNELED) fz_fatal(__FILE__, __LINE__, "this MPI library cannot be used with OpenMP threads");
   fz_mpi *comm = fz_alloc(1, sizeof *comm);
   if (!comm) fz_fatal(__FILE__, __LINE__, "no memory for the communicator");
@@ -36,6 +46,8 @@ fz_mpi *fz_mpi_start(int *argc, char ***argv) {
 
 void fz_mpi_finish(fz_mpi **comm) {
   if (!*comm) return;
+  if (finish_hook) finish_hook();
+  finish_hook = NULL;
   MPI_Comm_free(&(*comm)->handle);
   fz_free(comm);
   fz_set_fatal_hook(NULL);

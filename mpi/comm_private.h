@@ -15,4 +15,7 @@ struct fz_mpi {
 /** The raw communicator, borrowed. */
 MPI_Comm fz_mpi_handle(const fz_mpi *comm);
 
+/** Have a library ended by fz_mpi_finish, before MPI is; one hook, the PETSc wrapper's. */
+void fz_mpi_on_finish(void (*hook)(void));
+
 #endif

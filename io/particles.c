@@ -89,24 +89,32 @@ static fz_status locate_stacks(fz_io_particles *p, fz_error *err) {
   return FZ_OK;
 }
 
-/* Box and pixel size that the table lacks come from the first stack of the group that can be read. */
-static void complete_optics(fz_io_particles *p) {
-  int missing = 0;
-  for (int g = 0; g < p->table.n_optics; g++) missing += p->table.optics[g].box == 0 || p->table.optics[g].pixel_A == 0;
-  int last = -1;
-  for (int64_t i = 0; i < p->table.n && missing > 0; i++) {
-    const fz_particle *particle = &p->table.particle[i];
-    fz_optics *optics = &p->table.optics[particle->optics];
-    fz_io_mrc *mrc;
-    if (particle->stack == last || !p->found[particle->stack] || (optics->box && optics->pixel_A > 0)) continue;
-    last = particle->stack;
-    if (fz_io_mrc_open(p->table.stack_path[particle->stack], &mrc, NULL) != FZ_OK) continue;
-    const fz_io_mrc_header *h = fz_io_mrc_header_view(mrc);
-    if (optics->box == 0 && h->nx == h->ny) optics->box = (int)h->nx;
-    if (optics->pixel_A == 0) optics->pixel_A = h->voxel_A[0];
-    missing -= optics->box && optics->pixel_A > 0;
-    fz_io_mrc_close(&mrc);
+static void complete_group(fz_optics *optics, const char *stack) {
+  fz_io_mrc *mrc;
+  if (fz_io_mrc_open(stack, &mrc, NULL) != FZ_OK) return;
+  const fz_io_mrc_header *h = fz_io_mrc_header_view(mrc);
+  if (optics->box == 0 && h->nx == h->ny) optics->box = (int)h->nx;
+  if (optics->pixel_A == 0) optics->pixel_A = h->voxel_A[0];
+  fz_io_mrc_close(&mrc);
+}
+
+/* Box and pixel size that the table lacks come from the first stack of the group that was found. */
+static fz_status complete_optics(fz_io_particles *p, fz_error *err) {
+  fz_particles *t = &p->table;
+  int open = t->n_optics;
+  bool *done = fz_alloc(t->n_optics, sizeof *done);
+  if (!done) return fz_fail(err, FZ_ENOMEM, "%s: no memory", p->path);
+  for (int64_t i = 0; i < t->n && open > 0; i++) {
+    const fz_particle *q = &t->particle[i];
+    fz_optics *optics = &t->optics[q->optics];
+    bool complete = optics->box > 0 && optics->pixel_A > 0;
+    if (done[q->optics] || (!complete && !p->found[q->stack])) continue;
+    if (!complete) complete_group(optics, t->stack_path[q->stack]);
+    done[q->optics] = true;
+    open--;
   }
+  fz_free(&done);
+  return FZ_OK;
 }
 
 static void origins_to_angstrom(fz_io_particles *p) {
@@ -128,7 +136,7 @@ fz_status fz_io_particles_read(const char *path, fz_io_particles **out, fz_error
   }
   FZ_TRY(fz_io_npy_is(path) ? fz_io_particles_from_cs(p, err) : fz_io_particles_from_star(p, err));
   FZ_TRY(locate_stacks(p, err));
-  complete_optics(p);
+  FZ_TRY(complete_optics(p, err));
   if (p->old_origins) origins_to_angstrom(p);
   *out = p;
   p = NULL;

@@ -142,3 +142,15 @@ void fz_io_output_abandon(fz_io_output *out) {
   fz_free(&out->path);
   out->fd = -1;
 }
+
+fz_status fz_io_file_write(const char *path, const char *bytes, int64_t size, fz_error *err) {
+  fz_io_output out;
+  fz_status st = fz_io_output_open(path, &out, err);
+  if (st != FZ_OK) return st;
+  st = fz_io_file_pwrite(out.fd, out.partial, bytes, size, 0, err);
+  if (st != FZ_OK) {
+    fz_io_output_abandon(&out);
+    return st;
+  }
+  return fz_io_output_commit(&out, err);
+}

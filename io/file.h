@@ -12,6 +12,10 @@
  *  fails   FZ_EINPUT when it does not exist or is not a regular file, FZ_EIO, FZ_ENOMEM; the text names the file */
 fz_status fz_io_file_read(const char *path, char **bytes, int64_t *size, fz_error *err);
 
+/** Write a whole file: complete under its final name, or absent.
+ *  calls   local, one caller per path.  fails FZ_EIO, FZ_ENOMEM; the text names the file */
+fz_status fz_io_file_write(const char *path, const char *bytes, int64_t size, fz_error *err);
+
 /** True when `path` is a regular file (after links). local */
 bool fz_io_file_exists(const char *path);
 

@@ -1,0 +1,42 @@
+/* A picture in memory: anti-aliased lines, text, grey panels; written as PNG. */
+#ifndef FZ_IO_CANVAS_H
+#define FZ_IO_CANVAS_H
+#include <stdint.h>
+
+#include "core/status.h"
+
+typedef struct fz_io_color {
+  uint8_t r, g, b;
+} fz_io_color;
+
+typedef struct fz_io_canvas {
+  int width, height;
+  uint8_t *rgb; /* [height][width][3], row 0 on top */
+} fz_io_canvas;
+
+/** A white canvas.  owns canvas->rgb: the caller, fz_io_canvas_clear.  fails FZ_ENOMEM */
+fz_status fz_io_canvas_create(int width, int height, fz_io_canvas *canvas, fz_error *err);
+void fz_io_canvas_clear(fz_io_canvas *canvas);
+
+/** Coordinates are pixels from the top left corner, pixel centres at integers; what lies outside is cut off. */
+void fz_io_canvas_pixel(fz_io_canvas *canvas, int x, int y, fz_io_color color);
+void fz_io_canvas_line(fz_io_canvas *canvas, double x0, double y0, double x1, double y1, double width,
+                       fz_io_color color);
+/** A line broken into dashes of `dash` pixels and gaps as long. */
+void fz_io_canvas_dashes(fz_io_canvas *canvas, double x0, double y0, double x1, double y1, double width, double dash,
+                         fz_io_color color);
+void fz_io_canvas_rectangle(fz_io_canvas *canvas, int x0, int y0, int x1, int y1, fz_io_color color); /* filled */
+
+typedef enum fz_io_anchor { FZ_IO_LEFT, FZ_IO_CENTRE, FZ_IO_RIGHT } fz_io_anchor;
+/** Text of which (x, y) is the left end, middle or right end of the baseline; capitals are `size` pixels high. */
+void fz_io_canvas_text(fz_io_canvas *canvas, double x, double y, double size, fz_io_anchor anchor, fz_io_color color,
+                       const char *text);
+/** The same, read from bottom to top. */
+void fz_io_canvas_text_upwards(fz_io_canvas *canvas, double x, double y, double size, fz_io_anchor anchor,
+                               fz_io_color color, const char *text);
+double fz_io_canvas_text_width(double size, const char *text);
+
+/** Write as PNG under a temporary name, then rename.  fails FZ_EIO, FZ_ENOMEM */
+fz_status fz_io_canvas_write(const fz_io_canvas *canvas, const char *path, fz_error *err);
+
+#endif

@@ -18,6 +18,7 @@ static const int64_t MOST_BYTES_PER_CALL = 1 << 29;
 struct fz_io_h5 {
   hid_t file;
   char path[PATH_CAPACITY];
+  char failure[256]; /* of the last transfer: the next call of HDF5 forgets the reason */
 };
 
 /* The innermost message of HDF5's error stack: the one that knows the system's reason. */
@@ -194,7 +195,7 @@ static bool select_rows(const fz_state_item *item, hid_t space, int64_t first, i
   return *memory >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, extent, NULL) >= 0;
 }
 
-static bool move_rows(hid_t data, const fz_state_item *item, int64_t first, int64_t count, void *into,
+static bool move_rows(fz_io_h5 *h5, hid_t data, const fz_state_item *item, int64_t first, int64_t count, void *into,
                       const void *from) {
   hid_t space = H5Dget_space(data), memory = -1;
   bool good = space >= 0 && select_rows(item, space, first, count, &memory);
@@ -202,16 +203,18 @@ static bool move_rows(hid_t data, const fz_state_item *item, int64_t first, int6
   if (good)
     good = (into ? H5Dread(data, type, memory, space, H5P_DEFAULT, into)
                  : H5Dwrite(data, type, memory, space, H5P_DEFAULT, from)) >= 0;
+  if (!good) reason(h5->failure);
   if (memory >= 0) H5Sclose(memory);
   if (space >= 0) H5Sclose(space);
   return good;
 }
 
-static bool move_scalar(hid_t data, const fz_state_item *item, void *into, const void *from) {
+static bool move_scalar(fz_io_h5 *h5, hid_t data, const fz_state_item *item, void *into, const void *from) {
   bool is_text = item->type == FZ_STATE_TEXT;
   hid_t type = is_text ? H5Dget_type(data) : memory_type(item->type);
   bool good = type >= 0 && (into ? H5Dread(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, into)
                                  : H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, from)) >= 0;
+  if (!good) reason(h5->failure);
   if (is_text && type >= 0) H5Tclose(type);
   return good;
 }
@@ -222,11 +225,12 @@ static bool move(fz_io_h5 *h5, const fz_state_item *item, int64_t first, int64_t
   if (item->rank > 0 && (count == 0 || row == 0)) return true;
   hid_t data = H5Dopen2(h5->file, item->name, H5P_DEFAULT);
   bool good = data >= 0;
-  if (good && item->rank == 0) good = move_scalar(data, item, into, from);
+  if (!good) reason(h5->failure);
+  if (good && item->rank == 0) good = move_scalar(h5, data, item, into, from);
   int64_t rows = row > 0 && MOST_BYTES_PER_CALL / row > 1 ? MOST_BYTES_PER_CALL / row : 1;
   for (int64_t done = 0; good && item->rank > 0 && done < count; done += rows) {
     int64_t now = count - done < rows ? count - done : rows;
-    good = move_rows(data, item, first + done, now, into ? (char *)into + done * row : NULL,
+    good = move_rows(h5, data, item, first + done, now, into ? (char *)into + done * row : NULL,
                      from ? (const char *)from + done * row : NULL);
   }
   if (data >= 0) H5Dclose(data);
@@ -235,16 +239,14 @@ static bool move(fz_io_h5 *h5, const fz_state_item *item, int64_t first, int64_t
 
 fz_status fz_io_h5_write_rows(fz_io_h5 *h5, const fz_state_item *item, int64_t first, int64_t count, const void *data,
                               fz_error *err) {
-  char text[256];
   if (move(h5, item, first, count, NULL, data)) return FZ_OK;
-  return fz_fail(err, FZ_EIO, "%s: cannot write %s: %s", h5->path, item->name, reason(text));
+  return fz_fail(err, FZ_EIO, "%s: cannot write %s: %s", h5->path, item->name, h5->failure);
 }
 
 fz_status fz_io_h5_read_rows(fz_io_h5 *h5, const fz_state_item *item, int64_t first, int64_t count, void *data,
                              fz_error *err) {
-  char text[256];
   if (move(h5, item, first, count, data, NULL)) return FZ_OK;
-  return fz_fail(err, FZ_EIO, "%s: cannot read %s: %s", h5->path, item->name, reason(text));
+  return fz_fail(err, FZ_EIO, "%s: cannot read %s: %s", h5->path, item->name, h5->failure);
 }
 
 static bool same_type(hid_t a, fz_state_type b) {

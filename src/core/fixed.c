@@ -3,10 +3,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/real.h"
 #include "core/status.h"
 
 #define LIMIT 0x1p62
-/* Adding 1.5 * 2^52 to a double below 2^51 leaves the rounded integer in its low bits: no conversion instruction is
+/* The kernels are built for several instruction sets; the sums are exact, so that cannot change a bit.
+ * Adding 1.5 * 2^52 to a double below 2^51 leaves the rounded integer in its low bits: no conversion instruction is
  * needed, which vectors have only from AVX-512 on. */
 #define MAGIC 0x1.8p52
 #define HALF_WORD 0x1p32
@@ -58,7 +60,7 @@ double fz_fixed_to_double(int64_t sum, double scale) {
   return (double)sum / scale;
 }
 
-bool fz_fixed_add_f32(int64_t *restrict sum, const float *restrict x, ptrdiff_t n, double scale) {
+FZ_KERNEL bool fz_fixed_add_f32(int64_t *restrict sum, const float *restrict x, ptrdiff_t n, double scale) {
   uint64_t bad = 0;
   for (ptrdiff_t i = 0; i < n; i++) {
     double y = (double)x[i] * scale;
@@ -68,7 +70,7 @@ bool fz_fixed_add_f32(int64_t *restrict sum, const float *restrict x, ptrdiff_t 
   return !(bad >> 63);
 }
 
-bool fz_fixed_add_f64(int64_t *restrict sum, const double *restrict x, ptrdiff_t n, double scale) {
+FZ_KERNEL bool fz_fixed_add_f64(int64_t *restrict sum, const double *restrict x, ptrdiff_t n, double scale) {
   uint64_t bad = 0;
   for (ptrdiff_t i = 0; i < n; i++) {
     double y = x[i] * scale;
@@ -78,7 +80,7 @@ bool fz_fixed_add_f64(int64_t *restrict sum, const double *restrict x, ptrdiff_t
   return !(bad >> 63);
 }
 
-bool fz_fixed_add_i64(int64_t *restrict sum, const int64_t *restrict other, ptrdiff_t n) {
+FZ_KERNEL bool fz_fixed_add_i64(int64_t *restrict sum, const int64_t *restrict other, ptrdiff_t n) {
   uint64_t bad = 0;
   for (ptrdiff_t i = 0; i < n; i++) {
     bad |= outside(other[i]);

@@ -21,7 +21,7 @@ double fz_fixed_to_double(int64_t sum, double scale);
  *  owns    nothing; x borrowed, sum updated in place; no overlap
  *  calls   local; safe in threads on distinct sums
  *  fails   false when a term or a sum left (-2^62, 2^62) or a term is not a number; then sum is to be thrown away
- *  cost    about 1 ns per element, no allocation */
+ *  cost    about 0.5 ns per element with AVX-512, 1.4 with SSE2; no allocation */
 bool fz_fixed_add_f32(int64_t *restrict sum, const float *restrict x, ptrdiff_t n, double scale);
 bool fz_fixed_add_f64(int64_t *restrict sum, const double *restrict x, ptrdiff_t n, double scale);
 /** sum[i] += other[i], with the same check. */

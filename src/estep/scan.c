@@ -10,6 +10,7 @@
 enum { PART = 64, POWER = 0, BACKGROUND = 1, CTF2 = 2 };
 /* Images are normalized by their background, so a shell's mean power stays far below this bound or is absurd. */
 static const double LARGEST_POWER = 1e9;
+static const double WEAK_CTF = 0.15; /* mean c^2 */
 static const int64_t MOST_IMAGES = (int64_t)1 << 28;
 
 fz_status fz_scan_init(fz_scan *scan, int n_groups, int n_shells) {
@@ -146,6 +147,8 @@ fz_status fz_scan_finish(const fz_scan *scan, fz_dataset *data) {
     /* Taking the background's mean away has emptied the lowest shells. */
     for (int s = 2; s >= 0 && shells > 3; s--) sigma2[s] = fmax(sigma2[s], sigma2[3]);
   }
+  double *ctf_share = fz_alloc(shells, sizeof *ctf_share);
+  if (!ctf_share) return FZ_ENOMEM;
   for (int s = 1; s < shells; s++) {
     double excess = 0, ctf2 = 0, images = 0, noise = 0;
     for (int g = 0; g < scan->n_groups; g++) {
@@ -157,7 +160,13 @@ fz_status fz_scan_finish(const fz_scan *scan, fz_dataset *data) {
     }
     /* Floor: power that the average of all images could just not reveal. */
     data->signal_tau2[s] = fmax(excess, 1e-3 * noise / sqrt(images)) / fmax(ctf2, 1e-3 * images);
+    ctf_share[s] = ctf2 / images;
   }
+  /* Where the CTF lets almost nothing through, what is seen is leakage of the mean through the mask, divided by nearly
+   * zero: there the spectrum may at most double from shell to shell. */
+  for (int s = (int)shells - 2; s > 0; s--)
+    if (ctf_share[s] < WEAK_CTF) data->signal_tau2[s] = fmin(data->signal_tau2[s], 2 * data->signal_tau2[s + 1]);
   data->signal_tau2[0] = data->signal_tau2[1];
+  fz_free(&ctf_share);
   return FZ_OK;
 }

@@ -60,18 +60,22 @@ static double get(const view *v, const fz_io_npy_field *f, int64_t row, int i, d
 
 static fz_status group_of_row(view *v, int64_t row, int32_t *group) {
   fz_particles *t = &v->p->table;
+  double box = get(v, v->f.shape, row, 0, 0);
+  if (!(box >= 0 && box <= 1 << 16) || !(get(v, v->f.shape, row, 1, box) == box))
+    return fz_fail(v->err, FZ_EINPUT, "%s: row %lld: blob/shape: %g x %g is no square image", v->p->path,
+                   (long long)row + 1, box, get(v, v->f.shape, row, 1, box));
   fz_optics o = {.voltage_kV = get(v, v->f.kv, row, 0, 0),
                  .cs_mm = get(v, v->f.cs, row, 0, 0),
                  .amplitude_contrast = get(v, v->f.contrast, row, 0, 0),
                  .pixel_A = get(v, v->f.psize, row, 0, 0),
-                 .box = (int)get(v, v->f.shape, row, 0, 0),
+                 .box = (int)box,
                  .has_ctf = v->f.df1 != NULL};
   if (v->f.psize && !(o.pixel_A > 0))
     return fz_fail(v->err, FZ_EINPUT, "%s: row %lld: blob/psize_A is %g; it must be positive", v->p->path,
                    (long long)row + 1, o.pixel_A);
-  if (v->f.shape && get(v, v->f.shape, row, 1, 0) != o.box)
-    return fz_fail(v->err, FZ_EINPUT, "%s: row %lld: blob/shape: the image is not square (%d x %g)", v->p->path,
-                   (long long)row + 1, o.box, get(v, v->f.shape, row, 1, 0));
+  if (!isfinite(o.voltage_kV) || !isfinite(o.cs_mm) || !isfinite(o.amplitude_contrast) || !isfinite(o.pixel_A))
+    return fz_fail(v->err, FZ_EINPUT, "%s: row %lld: a ctf or blob field is not a finite number", v->p->path,
+                   (long long)row + 1);
   for (int g = 0; g < t->n_optics; g++) {
     const fz_optics *known = &t->optics[g];
     if (known->voltage_kV == o.voltage_kV && known->cs_mm == o.cs_mm && known->pixel_A == o.pixel_A &&

@@ -422,6 +422,11 @@ static void cryosparc_files(void **state) {
   assert_int_equal(fz_io_particles_require_supported(p, &err), FZ_EINPUT);
   ASSERT_SAYS(err, "p.cs: row 2: blob/path 8@a.mrcs");
   fz_io_particles_destroy(&p);
+  row[0].shape[1] = 9;
+  write_cs("p.cs", row, 2);
+  assert_int_equal(fz_io_particles_read("p.cs", &p, &err), FZ_EINPUT);
+  ASSERT_SAYS(err, "p.cs: row 1: blob/shape: 8 x 9");
+  row[0].shape[1] = 8;
   row[0].df1 = NAN;
   write_cs("p.cs", row, 2);
   assert_int_equal(fz_io_particles_read("p.cs", &p, &err), FZ_EINPUT);

@@ -74,24 +74,46 @@ done:
   return st;
 }
 
-fz_status fz_io_output_open(const char *path, fz_io_output *out, fz_error *err) {
+static fz_status open_partial(const char *path, int flags, const char *verb, fz_io_output *out, fz_error *err) {
   *out = (fz_io_output){.fd = -1};
   size_t room = strlen(path) + sizeof ".partial";
   out->path = fz_strdup(path);
   out->partial = fz_alloc((ptrdiff_t)room, 1);
   if (!out->path || !out->partial) {
-    fz_io_output_abandon(out);
+    fz_free(&out->partial);
+    fz_free(&out->path);
     return fz_fail(err, FZ_ENOMEM, "%s: no memory for a file name", path);
   }
   snprintf(out->partial, room, "%s.partial", path);
-  out->fd = open(out->partial, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  out->fd = open(out->partial, flags | O_CLOEXEC, 0666);
   if (out->fd < 0) {
-    fz_status st = fz_fail(err, FZ_EIO, "%s: cannot create: %s", out->partial, strerror(errno));
+    fz_status st = fz_fail(err, FZ_EIO, "%s: cannot %s: %s", out->partial, verb, strerror(errno));
     fz_free(&out->partial); /* not ours: nothing to remove */
-    fz_io_output_abandon(out);
+    fz_free(&out->path);
     return st;
   }
   return FZ_OK;
+}
+
+fz_status fz_io_output_open(const char *path, fz_io_output *out, fz_error *err) {
+  return open_partial(path, O_RDWR | O_CREAT | O_TRUNC, "create", out, err);
+}
+
+fz_status fz_io_output_join(const char *path, fz_io_output *out, fz_error *err) {
+  return open_partial(path, O_WRONLY, "open", out, err);
+}
+
+fz_status fz_io_output_leave(fz_io_output *out, fz_error *err) {
+  fz_status st = FZ_OK;
+  if (out->partial) {
+    if (fsync(out->fd) != 0) st = fz_fail(err, FZ_EIO, "%s: cannot write to disk: %s", out->partial, strerror(errno));
+    if (close(out->fd) != 0 && st == FZ_OK)
+      st = fz_fail(err, FZ_EIO, "%s: cannot close: %s", out->partial, strerror(errno));
+  }
+  fz_free(&out->partial);
+  fz_free(&out->path);
+  out->fd = -1;
+  return st;
 }
 
 /* After a crash the new name must still be there; folders that cannot be opened (some network file systems) are left

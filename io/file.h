@@ -33,6 +33,11 @@ typedef struct fz_io_output {
 /** Open "<path>.partial" for writing, truncating what an interrupted run may have left. local
  *  fails   FZ_EIO naming the file and the system's reason, FZ_ENOMEM */
 fz_status fz_io_output_open(const char *path, fz_io_output *out, fz_error *err);
+/** Open the "<path>.partial" that another process has opened, to write into it at offsets; ends with leave. local
+ *  fails   FZ_EIO, FZ_ENOMEM; `out` then needs nothing more */
+fz_status fz_io_output_join(const char *path, fz_io_output *out, fz_error *err);
+/** fsync and close what was joined, keeping the file; frees `out` in every case; accepts a cleared output. */
+fz_status fz_io_output_leave(fz_io_output *out, fz_error *err);
 /** fsync, close, rename to the final name, fsync the folder; frees `out` in every case and leaves no partial file. */
 fz_status fz_io_output_commit(fz_io_output *out, fz_error *err);
 /** Close and remove the partial file; accepts a cleared or committed output. */

@@ -5,6 +5,7 @@
 #ifndef FZ_IO_MRC_H
 #define FZ_IO_MRC_H
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/status.h"
@@ -68,5 +69,15 @@ fz_status fz_io_stack_write(fz_io_stack *stack, int64_t first, int64_t count, co
 fz_status fz_io_stack_close(fz_io_stack **stack, fz_error *err);
 /** Give up: remove the partial file and free; accepts NULL. */
 void fz_io_stack_abandon(fz_io_stack **stack);
+
+/* Several processes can write one stack: one creates it, the others join, each writes its images; then the records are
+ * brought together, the others leave, and the creator closes. */
+/** Join a stack that another process has created with the same arguments and not yet closed. As fz_io_stack_create;
+ *  a joined stack ends with fz_io_stack_leave, or with abandon, which leaves the file to its creator. */
+fz_status fz_io_stack_join(const char *path, int box, int64_t n, double voxel_A, fz_io_stack **out, fz_error *err);
+/** The statistics of the images, one record each, [n] of *record_bytes; those of images written here are filled in. */
+void *fz_io_stack_records_view(fz_io_stack *stack, size_t *record_bytes);
+/** Flush what was written here to the disk and leave a joined stack; frees it in every case. fails FZ_EIO */
+fz_status fz_io_stack_leave(fz_io_stack **stack, fz_error *err);
 
 #endif

@@ -101,7 +101,7 @@ static void complete_group(fz_optics *optics, const char *stack) {
 /* Box and pixel size that the table lacks come from the first stack of the group that was found. */
 static fz_status complete_optics(fz_io_particles *p, fz_error *err) {
   fz_particles *t = &p->table;
-  int open = t->n_optics;
+  int open = p->stacks.n > 0 ? t->n_optics : 0;
   bool *done = fz_alloc(t->n_optics, sizeof *done);
   if (!done) return fz_fail(err, FZ_ENOMEM, "%s: no memory", p->path);
   for (int64_t i = 0; i < t->n && open > 0; i++) {
@@ -126,7 +126,7 @@ static void origins_to_angstrom(fz_io_particles *p) {
   }
 }
 
-fz_status fz_io_particles_read(const char *path, fz_io_particles **out, fz_error *err) {
+static fz_status read_set(const char *path, bool images_optional, fz_io_particles **out, fz_error *err) {
   fz_status st = FZ_OK;
   *out = NULL;
   fz_io_particles *p = fz_alloc(1, sizeof *p);
@@ -134,6 +134,7 @@ fz_status fz_io_particles_read(const char *path, fz_io_particles **out, fz_error
     st = fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
     goto done;
   }
+  p->images_optional = images_optional;
   FZ_TRY(fz_io_npy_is(path) ? fz_io_particles_from_cs(p, err) : fz_io_particles_from_star(p, err));
   FZ_TRY(locate_stacks(p, err));
   FZ_TRY(complete_optics(p, err));
@@ -142,5 +143,23 @@ fz_status fz_io_particles_read(const char *path, fz_io_particles **out, fz_error
   p = NULL;
 done:
   fz_io_particles_destroy(&p);
+  return st;
+}
+
+fz_status fz_io_particles_read(const char *path, fz_io_particles **out, fz_error *err) {
+  return read_set(path, false, out, err);
+}
+
+fz_status fz_io_particles_read_poses(const char *path, fz_io_particles **out, fz_error *err) {
+  fz_status st = read_set(path, true, out, err);
+  if (st != FZ_OK) return st;
+  if (!(*out)->poses)
+    st = fz_fail(err, FZ_EINPUT, "%s: it lacks one of _rlnAngleRot, _rlnAngleTilt, _rlnAnglePsi (alignments3D/pose)",
+                 path);
+  for (int g = 0; st == FZ_OK && g < (*out)->table.n_optics; g++)
+    if ((*out)->old_origins && !((*out)->table.optics[g].pixel_A > 0))
+      st = fz_fail(err, FZ_EINPUT,
+                   "%s: _rlnOriginX/Y are in pixels of unknown size; write _rlnOriginX/YAngst or a pixel size", path);
+  if (st != FZ_OK) fz_io_particles_destroy(out);
   return st;
 }

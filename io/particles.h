@@ -19,6 +19,10 @@ typedef struct fz_io_particles fz_io_particles;
  *  fails   FZ_EINPUT with one message naming file, line and label; FZ_EIO, FZ_ENOMEM */
 fz_status fz_io_particles_read(const char *path, fz_io_particles **out, fz_error *err);
 
+/** The same for files that may list poses only: without image names, particles have slice = row and stack = 0 of no
+ *  stacks.  Fails FZ_EINPUT when the angles are missing. */
+fz_status fz_io_particles_read_poses(const char *path, fz_io_particles **out, fz_error *err);
+
 /** A particle set made by the program (simulate), to be written: a deep copy of `table`; image names are
  *  N@stack_name[stack], or N@ the table's stack paths when stack_name is NULL.
  *  owns    *out: the caller.  fails FZ_ENOMEM */

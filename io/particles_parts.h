@@ -15,8 +15,9 @@ struct fz_io_particles {
   bool *found, *elsewhere; /* [n_stacks]: found at all; found under another name than given */
   bool cs;                 /* read from a .cs file: messages speak of its rows and fields */
   bool poses;
-  bool old_origins; /* origins in the table are still in pixels (only while reading) */
-  fz_io_star *star; /* NULL for .cs until it is written */
+  bool images_optional; /* read for its poses only */
+  bool old_origins;     /* origins in the table are still in pixels (only while reading) */
+  fz_io_star *star;     /* NULL for .cs until it is written */
   fz_io_star_table *rows;
   bool modern; /* star already has its 3.1 form */
   int notes;

@@ -325,6 +325,10 @@ static fz_status group_by_id(const view *v, const int64_t *ids, int32_t *group) 
 
 /* "12@stack.mrcs"; a name without a number is the first image. */
 static fz_status read_image_name(const view *v, fz_particle *particle) {
+  if (!has(v, IMAGE_NAME)) {
+    particle->slice = v->row;
+    return FZ_OK;
+  }
   fz_io_star_cell name = cell(v, IMAGE_NAME);
   const char *at = memchr(name.text, '@', (size_t)name.length);
   int64_t image = 1;
@@ -401,12 +405,15 @@ static fz_status find_rows(fz_io_particles *p, fz_error *err) {
   p->rows = named;
   for (int i = 0; i < fz_io_star_table_count(p->star) && !p->rows; i++) {
     fz_io_star_table *table = fz_io_star_table_at(p->star, i);
-    if (fz_io_star_column(table, "rlnImageName") >= 0) p->rows = table;
+    if (fz_io_star_column(table, p->images_optional ? "rlnAngleRot" : "rlnImageName") >= 0) p->rows = table;
   }
+  if (!p->rows && p->images_optional)
+    return fz_fail(err, FZ_EINPUT, "%s: no block of this STAR file has a column _rlnAngleRot: it holds no poses",
+                   p->path);
   if (!p->rows)
     return fz_fail(err, FZ_EINPUT, "%s: no block of this STAR file has a column _rlnImageName; not a particle file?",
                    p->path);
-  if (fz_io_star_column(p->rows, "rlnImageName") < 0)
+  if (fz_io_star_column(p->rows, "rlnImageName") < 0 && !p->images_optional)
     return fz_fail(err, FZ_EINPUT, "%s: data_%s has no column _rlnImageName", p->path, fz_io_star_name(p->rows));
   if (fz_io_star_rows(p->rows) < 1)
     return fz_fail(err, FZ_EINPUT, "%s: data_%s is empty: there are no particles", p->path, fz_io_star_name(p->rows));

@@ -17,10 +17,12 @@ struct fz_io_stack {
   int box;
   int64_t n;
   double voxel_A;
+  bool joined;          /* out.fd is open on a partial file that another process owns */
   image_summary *image; /* [n] */
 };
 
-fz_status fz_io_stack_create(const char *path, int box, int64_t n, double voxel_A, fz_io_stack **out, fz_error *err) {
+/* Everything but the file. */
+static fz_status make(const char *path, int box, int64_t n, double voxel_A, fz_io_stack **out, fz_error *err) {
   *out = NULL;
   if (box < 1 || n < 1 || n > INT32_MAX)
     return fz_fail(err, FZ_EINVAL, "%s: a stack of %lld images of %d x %d pixels cannot be written", path, (long long)n,
@@ -32,10 +34,37 @@ fz_status fz_io_stack_create(const char *path, int box, int64_t n, double voxel_
   stack->n = n;
   stack->voxel_A = voxel_A;
   stack->image = fz_alloc((ptrdiff_t)n, sizeof *stack->image);
-  fz_status st =
-      stack->image ? fz_io_output_open(path, &stack->out, err) : fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
+  fz_status st = stack->image ? FZ_OK : fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
   if (st != FZ_OK) fz_io_stack_abandon(&stack);
   *out = stack;
+  return st;
+}
+
+fz_status fz_io_stack_create(const char *path, int box, int64_t n, double voxel_A, fz_io_stack **out, fz_error *err) {
+  fz_status st = make(path, box, n, voxel_A, out, err);
+  if (st != FZ_OK) return st;
+  st = fz_io_output_open(path, &(*out)->out, err);
+  if (st != FZ_OK) fz_io_stack_abandon(out);
+  return st;
+}
+
+fz_status fz_io_stack_join(const char *path, int box, int64_t n, double voxel_A, fz_io_stack **out, fz_error *err) {
+  fz_status st = make(path, box, n, voxel_A, out, err);
+  if (st != FZ_OK) return st;
+  st = fz_io_output_join(path, &(*out)->out, err);
+  (*out)->joined = true;
+  if (st != FZ_OK) fz_io_stack_abandon(out);
+  return st;
+}
+
+void *fz_io_stack_records_view(fz_io_stack *stack, size_t *record_bytes) {
+  *record_bytes = sizeof *stack->image;
+  return stack->image;
+}
+
+fz_status fz_io_stack_leave(fz_io_stack **p, fz_error *err) {
+  fz_status st = fz_io_output_leave(&(*p)->out, err);
+  fz_io_stack_abandon(p);
   return st;
 }
 
@@ -105,7 +134,10 @@ done:
 
 void fz_io_stack_abandon(fz_io_stack **stack) {
   if (!*stack) return;
-  fz_io_output_abandon(&(*stack)->out);
+  if ((*stack)->joined)
+    fz_io_output_leave(&(*stack)->out, NULL);
+  else
+    fz_io_output_abandon(&(*stack)->out);
   fz_free(&(*stack)->image);
   fz_free(stack);
 }

@@ -5,15 +5,16 @@
 
 #include "core/memory.h"
 #include "model/normal.h"
+#include "mpi/ksp.h"
 #include "mpi/reduce.h"
 #include "mpi/tickets.h"
-#include "optim/pcg.h"
 
 struct fz_mpi_objective {
   fz_mpi *comm;
   fz_stage stage;
   fz_mpi_tickets *tickets;
   fz_normal *normal;
+  fz_mpi_ksp *solver;
   double *mask;           /* [m]^3 */
   double *inverse_tau2;   /* [stage shells] */
   double *class_prior;    /* [n_classes] */
@@ -127,6 +128,16 @@ static void condition(void *context, const double *r, double *z) {
   fz_normal_precondition(context, r, z);
 }
 
+/* The operator is positive definite up to the gridding error; where that shows, the best x so far is the answer. */
+static fz_status solve(fz_mpi_objective *o, const double *b, double *x, int iterations, fz_error *err) {
+  int done;
+  double residual;
+  fz_status st = fz_mpi_ksp_solve(o->solver, b, x, iterations, 1e-6, &done, &residual, err);
+  for (ptrdiff_t i = 0; i < voxels_of(o); i++)
+    if (!isfinite(x[i])) return fz_fail(err, FZ_EDIVERGED, "the M-step gave a voxel that is not a finite number");
+  return st == FZ_EDIVERGED ? FZ_OK : st;
+}
+
 static fz_status set_curvature(fz_mpi_objective *o, const double *moments, int class_index) {
   const fz_statistics_layout *l = &o->stage.layout;
   const double *a = moments + l->length[FZ_SECTION_B] + class_index * l->a_cube.cells;
@@ -142,12 +153,10 @@ static fz_status maximize(void *self, const double *moments, int iterations, dou
     if (st == FZ_OK)
       st = fz_normal_right_side(o->normal, &l->b_cube, moments + 2 * k * l->b_cube.cells, (double)o->view.n_images,
                                 o->voxels);
-    if (st == FZ_OK)
-      st = fz_pcg(voxels_of(o), apply, condition, o->normal, o->voxels, w + k * voxels_of(o), iterations, 1e-6);
+    if (st == FZ_OK) st = solve(o, o->voxels, w + k * voxels_of(o), iterations, err);
     o->class_prior[k] = fmax(moments[l->length[FZ_SECTION_B] + l->length[FZ_SECTION_A] + k], 1e-6);
   }
-  if (st != FZ_OK) return fz_fail(err, st, "the M-step failed: %s", fz_status_name(st));
-  return FZ_OK;
+  return st == FZ_ENOMEM ? fz_fail(err, st, "no memory for an M-step") : st;
 }
 
 /* R w in full: the prior's part of the normal operator, by an operator without data. */
@@ -188,9 +197,9 @@ static fz_status precondition(void *self, const double *moments, int iterations,
       o->voxels[i] = images * g[k * voxels_of(o) + i];
       x[i] = 0;
     }
-    if (st == FZ_OK) st = fz_pcg(voxels_of(o), apply, condition, o->normal, o->voxels, x, iterations, 1e-6);
+    if (st == FZ_OK) st = solve(o, o->voxels, x, iterations, err);
   }
-  return st == FZ_OK ? FZ_OK : fz_fail(err, st, "preconditioning failed: %s", fz_status_name(st));
+  return st == FZ_ENOMEM ? fz_fail(err, st, "no memory for a preconditioned step") : st;
 }
 
 static double prior_value(const void *self, const double *w) {
@@ -263,6 +272,8 @@ fz_status fz_mpi_objective_open(fz_mpi *comm, fz_dataset *data, const fz_stage_s
     if (o->mask) o->normal = fz_normal_create(o->stage.m, o->stage.slice_scale, o->mask);
     if (!o->mask || !o->voxels || !o->cells || !o->inverse_tau2 || !o->class_prior || !o->normal)
       st = fz_fail(err, FZ_ENOMEM, "no memory for volumes of %d^3 voxels", o->stage.m);
+    else
+      st = fz_mpi_ksp_create(voxels_of(o), apply, o->normal, condition, o->normal, &o->solver, err);
   }
   st = fz_mpi_agree(comm, st, err);
   if (st != FZ_OK) {
@@ -279,6 +290,7 @@ fz_status fz_mpi_objective_open(fz_mpi *comm, fz_dataset *data, const fz_stage_s
 void fz_mpi_objective_close(fz_mpi_objective **o) {
   if (!*o) return;
   fz_mpi_tickets_destroy(&(*o)->tickets);
+  fz_mpi_ksp_destroy(&(*o)->solver);
   fz_normal_destroy(&(*o)->normal);
   fz_stage_close(&(*o)->stage);
   fz_free(&(*o)->mask);

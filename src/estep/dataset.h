@@ -10,14 +10,18 @@
 #include "model/particle.h"
 #include "model/preprocess.h"
 
-/* What the last E-step said of one particle. Plain bytes: exchanged between ranks and written to checkpoints. */
+/* What the last E-step said of one particle: FZ_IMAGE_STATE_NUMBERS doubles, so that tables of them can be exchanged
+ * and written as plain arrays. */
+enum { FZ_IMAGE_STATE_NUMBERS = 12 };
 typedef struct fz_image_state {
   double rot_deg, tilt_deg, psi_deg;
   double shift_x_px, shift_y_px;   /* best displacement of the particle from the box centre */
   double centre_x_px, centre_y_px; /* around which shifts are scored in this stage */
   double gain, entropy, peak;
-  int32_t class_index, visited;
+  double class_index; /* 0 .. n_classes - 1 */
+  double visited;     /* 1 once scored */
 } fz_image_state;
+_Static_assert(sizeof(fz_image_state) == FZ_IMAGE_STATE_NUMBERS * sizeof(double), "a table of doubles");
 
 typedef struct fz_dataset {
   const fz_particles *table; /* borrowed */

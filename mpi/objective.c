@@ -138,21 +138,20 @@ static fz_status solve(fz_mpi_objective *o, const double *b, double *x, int iter
   return st == FZ_EDIVERGED ? FZ_OK : st;
 }
 
-static fz_status set_curvature(fz_mpi_objective *o, const double *moments, int class_index) {
+static fz_status set_curvature(fz_mpi_objective *o, const double *moments, double images, int class_index) {
   const fz_statistics_layout *l = &o->stage.layout;
   const double *a = moments + l->length[FZ_SECTION_B] + class_index * l->a_cube.cells;
-  return fz_normal_set(o->normal, &l->a_cube, a, (double)o->view.n_images, o->inverse_tau2, l->n_shells);
+  return fz_normal_set(o->normal, &l->a_cube, a, images, o->inverse_tau2, l->n_shells);
 }
 
-static fz_status maximize(void *self, const double *moments, int iterations, double *w, fz_error *err) {
+static fz_status maximize(void *self, const double *moments, double images, int iterations, double *w, fz_error *err) {
   fz_mpi_objective *o = self;
   const fz_statistics_layout *l = &o->stage.layout;
   fz_status st = FZ_OK;
   for (int k = 0; k < l->n_classes && st == FZ_OK; k++) {
-    st = set_curvature(o, moments, k);
+    st = set_curvature(o, moments, images, k);
     if (st == FZ_OK)
-      st = fz_normal_right_side(o->normal, &l->b_cube, moments + 2 * k * l->b_cube.cells, (double)o->view.n_images,
-                                o->voxels);
+      st = fz_normal_right_side(o->normal, &l->b_cube, moments + 2 * k * l->b_cube.cells, images, o->voxels);
     if (st == FZ_OK) st = solve(o, o->voxels, w + k * voxels_of(o), iterations, err);
     o->class_prior[k] = fmax(moments[l->length[FZ_SECTION_B] + l->length[FZ_SECTION_A] + k], 1e-6);
   }
@@ -192,7 +191,7 @@ static fz_status precondition(void *self, const double *moments, int iterations,
   double images = (double)o->view.n_images;
   for (int k = 0; k < o->stage.spec.n_classes && st == FZ_OK; k++) {
     double *x = step + k * voxels_of(o);
-    st = set_curvature(o, moments, k);
+    st = set_curvature(o, moments, images, k);
     for (ptrdiff_t i = 0; i < voxels_of(o); i++) {
       o->voxels[i] = images * g[k * voxels_of(o) + i];
       x[i] = 0;

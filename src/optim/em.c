@@ -23,7 +23,7 @@ static fz_status step(fz_optimizer *o, fz_error *err) {
   fz_status st = fz_optimizer_evaluate(o, o->w, s->tile, o->f->n_tiles, s->words, err);
   if (st != FZ_OK) return st;
   o->f->moments(o->f->self, s->words, s->moments);
-  return o->f->maximize(o->f->self, s->moments, o->options.full_iterations, o->w, err);
+  return o->f->maximize(o->f->self, s->moments, (double)o->f->n_images, o->options.full_iterations, o->w, err);
 }
 
 static void clear(fz_optimizer *o) {

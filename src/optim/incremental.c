@@ -44,7 +44,8 @@ static fz_status step(fz_optimizer *o, fz_error *err) {
   st = o->f->collect(o->f->self, s->share, s->total, err);
   if (st != FZ_OK) return st;
   o->f->moments(o->f->self, s->total, s->moments);
-  return o->f->maximize(o->f->self, s->moments, o->options.iterations, o->w, err);
+  return o->f->maximize(o->f->self, s->moments, (double)o->f->images(o->f->self, s->total), o->options.iterations, o->w,
+                        err);
 }
 
 static void state(fz_optimizer *o, fz_state_list *list) {

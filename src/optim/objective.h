@@ -27,8 +27,10 @@ typedef struct fz_objective {
   double (*gain)(const void *self, const int64_t *words);
   void (*moments)(const void *self, const int64_t *words, double *mean);
 
-  /** M-step: w <- argmax of Q(.; moments) + log prior, started at w, by at most `iterations` steps of its solver. */
-  fz_status (*maximize)(void *self, const double *moments, int iterations, double *w, fz_error *err);
+  /** M-step: w <- argmax of images Q(.; moments) + log prior, started at w, by at most `iterations` steps of its
+   * solver. images: how many images' worth of information the mean holds; it weighs the data against the prior, so that
+   * a mean over few images is smoothed more */
+  fz_status (*maximize)(void *self, const double *moments, double images, int iterations, double *w, fz_error *err);
   /** g = gradient of F estimated from `words` (their mean; the prior in full). */
   fz_status (*gradient)(void *self, const int64_t *words, const double *w, double *g, fz_error *err);
   /** step = H^-1 g with H the curvature of Q at `moments`, by at most `iterations` steps. */

@@ -11,6 +11,7 @@ typedef struct sem {
   fz_batches batches;
   int64_t *words;
   double *mean, *moments; /* running and of the batch */
+  double spread;          /* sum over images of their squared weights in the mean: 1 / effective images */
 } sem;
 
 static fz_status init(fz_optimizer *o) {
@@ -31,13 +32,15 @@ static fz_status step(fz_optimizer *o, fz_error *err) {
   o->f->moments(o->f->self, s->words, s->moments);
   double rho = o->steps ? pow((double)o->steps + 2, -o->options.rate_power) : 1.0;
   for (ptrdiff_t i = 0; i < o->f->n_moments; i++) s->mean[i] += rho * (s->moments[i] - s->mean[i]);
-  return o->f->maximize(o->f->self, s->mean, o->options.iterations, o->w, err);
+  s->spread = (1 - rho) * (1 - rho) * s->spread + rho * rho / (double)o->f->images(o->f->self, s->words);
+  return o->f->maximize(o->f->self, s->mean, 1 / s->spread, o->options.iterations, o->w, err);
 }
 
 static void state(fz_optimizer *o, fz_state_list *list) {
   sem *s = o->self;
   fz_state_add_array(list, "optimizer/mean", FZ_STATE_F64, 1, (int64_t[]){o->f->n_moments}, s->mean, "1",
                      "running mean of the sufficient statistics");
+  fz_state_add_f64(list, "optimizer/spread", &s->spread, "1", "1 / effective number of images in the mean");
 }
 
 static void clear(fz_optimizer *o) {

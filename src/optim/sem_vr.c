@@ -32,7 +32,7 @@ static fz_status step(fz_optimizer *o, fz_error *err) {
   if (fz_snapshot_due(snap, o)) {
     FZ_TRY(fz_snapshot_take(snap, o, err));
     memcpy(s->mean, snap->moments, sizeof *s->mean * (size_t)o->f->n_moments);
-    st = o->f->maximize(o->f->self, s->mean, o->options.iterations, o->w, err);
+    st = o->f->maximize(o->f->self, s->mean, (double)o->f->n_images, o->options.iterations, o->w, err);
     goto done;
   }
   int64_t n;
@@ -43,7 +43,7 @@ static fz_status step(fz_optimizer *o, fz_error *err) {
   for (ptrdiff_t i = 0; i < o->f->n_moments; i++)
     s->mean[i] += rho * (snap->batch[i] - snap->batch_reference[i] + snap->moments[i] - s->mean[i]);
   snap->inner++;
-  st = o->f->maximize(o->f->self, s->mean, o->options.iterations, o->w, err);
+  st = o->f->maximize(o->f->self, s->mean, (double)o->f->n_images, o->options.iterations, o->w, err);
 done:
   return st;
 }

@@ -1,0 +1,42 @@
+#include "optim/schedule.h"
+
+#include <math.h>
+
+static const double PI = 3.14159265358979323846;
+
+fz_schedule fz_schedule_default(int64_t n_images, int limit) {
+  static const fz_schedule_step steps[] = {{3, 1, 100}, {4, 1, 100}, {5, 1, 100},
+                                           {6, 1, 100}, {7, 1, 100}, {8, 2, 200}};
+  fz_schedule s = {.kmax_limit = limit};
+  for (size_t i = 0; i < sizeof steps / sizeof steps[0] && steps[i].kmax <= limit; i++) {
+    s.ladder[s.n_ladder] = steps[i];
+    /* Passes over very many images give no more than passes over enough of them. */
+    double enough = 20000.0 / (double)n_images;
+    if (enough < 1) s.ladder[s.n_ladder].passes *= enough;
+    s.n_ladder++;
+  }
+  if (!s.n_ladder) s.ladder[s.n_ladder++] = (fz_schedule_step){limit, 2, 100};
+  return s;
+}
+
+static int at_least(int lowest, double value) {
+  return value > lowest ? (int)ceil(value - 1e-9) : lowest;
+}
+
+void fz_schedule_sampling(const fz_sampling_options *options, int box, int kmax, bool centred, fz_stage_spec *spec) {
+  spec->kmax = kmax;
+  double psi_step = options->angular_step_deg > 0 ? options->angular_step_deg * PI / 180 : 2 * PI / (6.0 * kmax);
+  double direction_step = options->angular_step_deg > 0 ? psi_step : 1.4 / kmax;
+  spec->n_psi = 4 * at_least(6, 2 * PI / psi_step / 4);
+  spec->nside = at_least(3, sqrt(4 * PI / 12) / direction_step - 0.25);
+  double step = options->shift_step_px > 0 ? options->shift_step_px : box / (4.0 * kmax);
+  double sd = options->shift_range_px / 3, radius = 2.4 * sd;
+  if (centred) {
+    /* What the last stage could not resolve: about one of its steps; the best point of that stage is at the middle. */
+    sd = step;
+    radius = fmin(radius, 2.3 * step);
+  }
+  spec->shift_sd_px = sd;
+  spec->shift_radius_px = radius;
+  spec->shift_step_px = radius > 0 ? fmin(step, radius) : step;
+}

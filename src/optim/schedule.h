@@ -1,0 +1,35 @@
+/* From a band limit to a sampling, and the ladder of band limits that an ab initio run climbs. */
+#ifndef FZ_OPTIM_SCHEDULE_H
+#define FZ_OPTIM_SCHEDULE_H
+#include "estep/stage.h"
+
+enum { FZ_SCHEDULE_MAX = 32 };
+
+typedef struct fz_schedule_step {
+  int kmax;
+  double passes;
+  int64_t batch_images;
+} fz_schedule_step;
+
+/* Steps 0 .. n_ladder - 1 are climbed by every start. */
+typedef struct fz_schedule {
+  int n_ladder;
+  fz_schedule_step ladder[FZ_SCHEDULE_MAX];
+  int kmax_limit; /* highest band limit of the refinement that follows */
+} fz_schedule;
+
+typedef struct fz_sampling_options {
+  double shift_range_px;   /* largest displacement looked for; its third is the standard deviation of the prior */
+  double shift_step_px;    /* 0: automatic, box/(4 kmax) */
+  double angular_step_deg; /* 0: automatic, about 1/kmax rad in plane and 1.4/kmax between directions */
+} fz_sampling_options;
+
+/** The default ladder for n images whose data reach `signal` = sum over shells of signal-to-noise (see schedule.c).
+ *  limit: highest usable shell (box/2 - 1 or the user's resolution) */
+fz_schedule fz_schedule_default(int64_t n_images, int limit);
+
+/** Directions, in-plane angles and shifts for band limit kmax.  centred: shifts are looked for around each image's last
+ *  best one only.  Fills the sampling fields of *spec and kmax; the rest is left alone. */
+void fz_schedule_sampling(const fz_sampling_options *options, int box, int kmax, bool centred, fz_stage_spec *spec);
+
+#endif

@@ -6,31 +6,15 @@
 
 #include "core/fft.h"
 #include "core/memory.h"
-#include "metrics/fsc.h"
+#include "metrics/align_spectrum.h"
 #include "metrics/simplex.h"
 
 static const double pi = 3.14159265358979323846;
 enum { CANDIDATES = 16, SURVIVORS = 4, CHUNK = 512 };
 
-/* Spectrum of the map about its centre on a grid of 1/2 shell: value [2r+1][2r+1][r+1], kz and ky from -r, kx from 0.
- */
-typedef struct oversampled {
-  int n, r;
-  float complex *value;
-} oversampled;
-
-/* Half of the Fourier coefficients of the reference inside a low-passed ball (the other half is conjugate). */
-typedef struct ball {
-  ptrdiff_t count;
-  int (*k)[3];          /* kx, ky, kz; in shells */
-  float complex *value; /* low-passed twice */
-  float *weight;        /* square of the low-pass, for the norm of the map */
-  double norm;          /* of the low-passed reference */
-} ball;
-
 typedef struct problem {
-  const oversampled *map;
-  const ball *reference;
+  const fz_align_spectrum *map;
+  const fz_align_ball *reference;
   bool mirrored;
   fz_rotation start;
   double start_shift[3];
@@ -45,151 +29,7 @@ fz_align_options fz_align_default(int n) {
                             .shells = {fmin(8, most), fmin(13, most), fmin(fmax(22, n / 4.0), most)}};
 }
 
-/* ---- spectra ---- */
-
-/* Half-complex spectrum with the phase origin moved from voxel 0 to voxel n/2; NULL when there is no memory. */
-static double complex *centred_spectrum(int n, const double *real) {
-  fz_fft *fft = fz_fft_create(3, (const int[3]){n, n, n}, 1, false);
-  double complex *f = fft ? fz_alloc(fz_fft_complex_size(fft), sizeof *f) : NULL;
-  double complex *turn = fz_alloc(n, sizeof *turn);
-  if (f && turn) {
-    fz_fft_forward(fft, real, f);
-    for (int k = 0; k < n; k++) turn[k] = cexp(2 * pi * I * ((double)k * (n / 2) / n));
-    for (ptrdiff_t z = 0, i = 0; z < n; z++)
-      for (ptrdiff_t y = 0; y < n; y++)
-        for (ptrdiff_t x = 0; x < n / 2 + 1; x++, i++) f[i] *= turn[z] * turn[y] * turn[x];
-  } else {
-    fz_free(&f);
-  }
-  fz_free(&turn);
-  fz_fft_destroy(&fft);
-  return f;
-}
-
-static ptrdiff_t at(int n, int kx, int ky, int kz) {
-  return ((ptrdiff_t)((kz + n) % n) * n + (ky + n) % n) * (n / 2 + 1) + kx;
-}
-
-/* The map on a grid of m^3 points that keeps the coefficients up to `kmax`, divided by the transform of the
- * trilinear kernel, in the middle of a zeroed cube of (2m)^3. */
-static double *padded_map(const double complex *f, int n, int kmax, int m) {
-  fz_fft *fft = fz_fft_create(3, (const int[3]){m, m, m}, 1, false);
-  double complex *small = fft ? fz_alloc(fz_fft_complex_size(fft), sizeof *small) : NULL;
-  double *real = fft ? fz_alloc(fz_fft_real_size(fft), sizeof *real) : NULL;
-  double *envelope = fz_alloc(m, sizeof *envelope), *padded = fz_alloc(8 * (ptrdiff_t)m * m * m, sizeof *padded);
-  if (!small || !real || !envelope || !padded) {
-    fz_free(&padded);
-    goto done;
-  }
-  for (int kz = -kmax; kz <= kmax; kz++)
-    for (int ky = -kmax; ky <= kmax; ky++)
-      for (int kx = 0; kx <= kmax; kx++)
-        small[at(m, kx, ky, kz)] = (kx + ky + kz) % 2 ? -f[at(n, kx, ky, kz)] : f[at(n, kx, ky, kz)];
-  fz_fft_backward(fft, small, real);
-  for (int i = 0; i < m; i++) {
-    double u = pi * (i - m / 2) / (2.0 * m);
-    envelope[i] = u == 0 ? 1 : pow(sin(u) / u, -2);
-  }
-  for (int z = 0; z < m; z++)
-    for (int y = 0; y < m; y++)
-      for (int x = 0; x < m; x++)
-        padded[((ptrdiff_t)(z + m / 2) * 2 * m + y + m / 2) * 2 * m + x + m / 2] =
-            real[((ptrdiff_t)z * m + y) * m + x] * envelope[z] * envelope[y] * envelope[x];
-done:
-  fz_free(&envelope);
-  fz_free(&real);
-  fz_free(&small);
-  fz_fft_destroy(&fft);
-  return padded;
-}
-
-static fz_status oversample(const fz_map *map, int kmax, oversampled *out, fz_error *err) {
-  int n = map->n, m = 2 * (kmax + 2), r = 2 * kmax + 2;
-  ptrdiff_t size = (ptrdiff_t)n * n * n;
-  fz_status st = FZ_OK;
-  double *real = fz_alloc(size, sizeof *real), *padded = NULL;
-  double complex *f = NULL, *fine = NULL;
-  out->value = fz_alloc((ptrdiff_t)(2 * r + 1) * (2 * r + 1) * (r + 1), sizeof *out->value);
-  if (real) {
-    for (ptrdiff_t i = 0; i < size; i++) real[i] = map->voxel[i];
-    f = centred_spectrum(n, real);
-  }
-  fz_free(&real);
-  if (f) padded = padded_map(f, n, kmax, m);
-  if (padded) fine = centred_spectrum(2 * m, padded);
-  if (!fine || !out->value) {
-    st = fz_fail(err, FZ_ENOMEM, "no memory to align maps of %d^3 voxels", n);
-    goto done;
-  }
-  out->n = n;
-  out->r = r;
-  for (int kz = -r, i = 0; kz <= r; kz++)
-    for (int ky = -r; ky <= r; ky++)
-      for (int kx = 0; kx <= r; kx++, i++) out->value[i] = (float complex)fine[at(2 * m, kx, ky, kz)];
-done:
-  fz_free(&padded);
-  fz_free(&f);
-  fz_free(&fine);
-  return st;
-}
-
-static double low_pass(double radius, double cutoff) {
-  if (radius < cutoff - 1) return 1;
-  return radius > cutoff + 1 ? 0 : 0.5 + 0.5 * cos(pi * (radius - cutoff + 1) / 2);
-}
-
-static void ball_clear(ball *b) {
-  fz_free(&b->k);
-  fz_free(&b->value);
-  fz_free(&b->weight);
-  *b = (ball){0};
-}
-
-static fz_status ball_create(const double complex *f, int n, double cutoff, ball *b, fz_error *err) {
-  int most = (int)ceil(cutoff + 1);
-  ptrdiff_t room = (ptrdiff_t)(most + 1) * (2 * most + 1) * (2 * most + 1);
-  b->k = fz_alloc(room, sizeof *b->k);
-  b->value = fz_alloc(room, sizeof *b->value);
-  b->weight = fz_alloc(room, sizeof *b->weight);
-  if (!b->k || !b->value || !b->weight) return fz_fail(err, FZ_ENOMEM, "no memory to align maps of %d^3 voxels", n);
-  double power = 0;
-  for (int kz = -most; kz <= most; kz++)
-    for (int ky = -most; ky <= most; ky++)
-      for (int kx = 0; kx <= most; kx++) {
-        bool half = kx > 0 || ky > 0 || (ky == 0 && kz > 0);
-        double h = low_pass(sqrt((double)kx * kx + (double)ky * ky + (double)kz * kz), cutoff);
-        if (!half || h <= 0) continue;
-        double complex value = f[at(n, kx, ky, kz)] * h;
-        b->k[b->count][0] = kx;
-        b->k[b->count][1] = ky;
-        b->k[b->count][2] = kz;
-        b->value[b->count] = (float complex)(value * h);
-        b->weight[b->count++] = (float)(h * h);
-        power += creal(value) * creal(value) + cimag(value) * cimag(value);
-      }
-  b->norm = sqrt(power);
-  return power > 0 ? FZ_OK : fz_fail(err, FZ_EINPUT, "the reference map is constant inside its sphere");
-}
-
 /* ---- the correlation ---- */
-
-/* Spectrum of the map at q shells (trilinear). */
-static float complex sample(const oversampled *map, const double q[3]) {
-  double sign = q[0] < 0 ? -2 : 2;
-  float p[3] = {(float)(sign * q[0]), (float)(sign * q[1]), (float)(sign * q[2])};
-  int base[3];
-  for (int d = 0; d < 3; d++) {
-    base[d] = (int)floorf(p[d]);
-    p[d] -= (float)base[d];
-  }
-  ptrdiff_t row = map->r + 1, plane = row * (2 * map->r + 1);
-  const float complex *v = map->value + (base[2] + map->r) * plane + (base[1] + map->r) * row + base[0];
-  float complex c00 = v[0] + p[0] * (v[1] - v[0]), c01 = v[row] + p[0] * (v[row + 1] - v[row]);
-  const float complex *w = v + plane;
-  float complex c10 = w[0] + p[0] * (w[1] - w[0]), c11 = w[row] + p[0] * (w[row + 1] - w[row]);
-  float complex c0 = c00 + p[1] * (c01 - c00), c1 = c10 + p[1] * (c11 - c10), c = c0 + p[2] * (c1 - c0);
-  return sign < 0 ? conjf(c) : c;
-}
 
 static void rotate_k(const fz_rotation *r, bool mirrored, const int k[3], double q[3]) {
   fz_rotation_apply(r, (double[3]){k[0], k[1], k[2]}, q);
@@ -197,10 +37,10 @@ static void rotate_k(const fz_rotation *r, bool mirrored, const int k[3], double
 }
 
 static double correlation(problem *p, const fz_rotation *r, const double shift[3]) {
-  const ball *b = p->reference;
+  const fz_align_ball *b = p->reference;
   ptrdiff_t chunks = (b->count + CHUNK - 1) / CHUNK;
-  /* sums per fixed chunk, added in order: the thread count does not show */
-#pragma omp parallel for schedule(static)
+  /* Sums per fixed chunk, added in order: the thread count does not show. Few chunks are not worth waking threads. */
+#pragma omp parallel for schedule(static) if (chunks > 16)
   for (ptrdiff_t chunk = 0; chunk < chunks; chunk++) {
     double product = 0, square = 0;
     ptrdiff_t end = (chunk + 1) * CHUNK < b->count ? (chunk + 1) * CHUNK : b->count;
@@ -209,7 +49,7 @@ static double correlation(problem *p, const fz_rotation *r, const double shift[3
       rotate_k(r, false, b->k[i], q);
       float phase = (float)(2 * pi * (q[0] * shift[0] + q[1] * shift[1] + q[2] * shift[2]) / p->map->n);
       if (p->mirrored) q[0] = -q[0];
-      float complex a = sample(p->map, q), t = a * conjf(b->value[i]);
+      float complex a = fz_align_spectrum_at(p->map, q), t = a * conjf(b->value[i]);
       product += crealf(t) * cosf(phase) - cimagf(t) * sinf(phase);
       square += b->weight[i] * (crealf(a) * crealf(a) + cimagf(a) * cimagf(a));
     }
@@ -254,17 +94,17 @@ static fz_rotation grid_rotation(int i, int directions, int turns) {
 
 /* All shifts of one rotation at once: the inverse FFT of V(k) conj B(k) is the correlation at every shift. */
 static void best_shift(const problem *p, const fz_fft *fft, int m, float complex *f, float *real, candidate *c) {
-  const ball *b = p->reference;
+  const fz_align_ball *b = p->reference;
   double square = 0;
   memset(f, 0, (size_t)fz_fft_complex_size(fft) * sizeof *f);
   for (ptrdiff_t i = 0; i < b->count; i++) {
     double q[3];
     const int *k = b->k[i];
     rotate_k(&c->rotation, p->mirrored, k, q);
-    float complex a = sample(p->map, q), t = a * conjf(b->value[i]);
+    float complex a = fz_align_spectrum_at(p->map, q), t = a * conjf(b->value[i]);
     square += b->weight[i] * (crealf(a) * crealf(a) + cimagf(a) * cimagf(a));
-    f[at(m, k[0], k[1], k[2])] = t;
-    if (k[0] == 0) f[at(m, 0, -k[1], -k[2])] = conjf(t);
+    f[fz_align_index(m, k[0], k[1], k[2])] = t;
+    if (k[0] == 0) f[fz_align_index(m, 0, -k[1], -k[2])] = conjf(t);
   }
   fz_fft_backward_float(fft, f, real);
   ptrdiff_t best = 0, size = fz_fft_real_size(fft);
@@ -340,10 +180,28 @@ static void sort_falling(candidate *c, int n) {
   }
 }
 
-static fz_status align_hand(problem *p, const ball *level, const fz_align_options *o, fz_align_hand *hand,
-                            fz_error *err) {
+/* The highest shell that any level asks for. */
+static int spectrum_shells(const fz_align_options *o) {
+  double most = 0;
+  for (int l = 0; l < FZ_ALIGN_LEVELS; l++) most = fmax(most, o->shells[l]);
+  return (int)ceil(most) + 1;
+}
+
+/* Take the map to be only what lies in the sphere that the motion brings onto the reference's. */
+static fz_status mask_map(problem *p, const fz_map *map, const candidate *c, const fz_align_options *o,
+                          fz_align_spectrum *masked, fz_error *err) {
+  double centre[3] = {p->mirrored ? -c->shift[0] : c->shift[0], c->shift[1], c->shift[2]};
+  fz_status st = fz_align_spectrum_create(map, centre, spectrum_shells(o), masked, err);
+  if (st == FZ_OK) p->map = masked;
+  return st;
+}
+
+static fz_status align_hand(problem *p, const fz_map *map, const fz_align_ball *level, const fz_align_options *o,
+                            fz_align_hand *hand, fz_error *err) {
   candidate c[CANDIDATES];
-  int n = p->map->n, found = 0;
+  const fz_align_spectrum *whole = p->map;
+  fz_align_spectrum masked = {0};
+  int n = map->n, found = 0;
   p->reference = &level[FZ_ALIGN_COARSE];
   fz_status st = search(p, o->step_deg, o->shells[FZ_ALIGN_COARSE], c, &found, err);
   if (st != FZ_OK) return st;
@@ -356,36 +214,15 @@ static fz_status align_hand(problem *p, const ball *level, const fz_align_option
     for (int i = 0; i < found; i++) refine(p, step_deg[l], 0.25 * n / (2 * o->shells[l]), 500, &c[i]);
     sort_falling(c, found);
     hand->correlation[l] = c[0].correlation;
+    if (l == FZ_ALIGN_COARSE) st = mask_map(p, map, &c[0], o, &masked, err);
+    if (st != FZ_OK) return st;
   }
+  p->map = whole;
+  fz_align_spectrum_clear(&masked);
   hand->tried = true;
   hand->motion = (fz_rigid){.mirrored = p->mirrored, .rotation = c[0].rotation};
   memcpy(hand->motion.shift, c[0].shift, sizeof c[0].shift);
   return FZ_OK;
-}
-
-/* The reference inside its inscribed sphere, one ball per level. */
-static fz_status reference_levels(const fz_map *map, const fz_align_options *o, ball *level, fz_error *err) {
-  int n = map->n;
-  ptrdiff_t size = (ptrdiff_t)n * n * n;
-  float *mask = fz_alloc(size, sizeof *mask);
-  double *real = fz_alloc(size, sizeof *real);
-  double complex *f = NULL;
-  fz_status st = FZ_OK;
-  if (mask && real) {
-    fz_fsc_sphere(n, n / 2 - 3, 2, mask);
-    for (ptrdiff_t i = 0; i < size; i++) real[i] = (double)map->voxel[i] * mask[i];
-    f = centred_spectrum(n, real);
-  }
-  if (!f) {
-    st = fz_fail(err, FZ_ENOMEM, "no memory to align maps of %d^3 voxels", n);
-    goto done;
-  }
-  for (int l = 0; l < FZ_ALIGN_LEVELS; l++) FZ_TRY(ball_create(f, n, o->shells[l], &level[l], err));
-done:
-  fz_free(&f);
-  fz_free(&real);
-  fz_free(&mask);
-  return st;
 }
 
 static fz_status check_content(const fz_map *map, fz_error *err) {
@@ -410,14 +247,16 @@ fz_status fz_align_find(const fz_map *map, const fz_map *reference, const fz_ali
                      n / 2 - 2);
   *result = (fz_align_result){0};
   fz_status st = FZ_OK;
-  oversampled spectrum = {0};
-  ball level[FZ_ALIGN_LEVELS] = {{0}};
+  fz_align_spectrum spectrum = {0};
+  fz_align_ball level[FZ_ALIGN_LEVELS] = {{0}};
   problem p = {.map = &spectrum};
   FZ_TRY(check_content(map, err));
   FZ_TRY(check_content(reference, err));
-  FZ_TRY(reference_levels(reference, options, level, err));
-  FZ_TRY(oversample(map, (int)ceil(options->shells[FZ_ALIGN_FINE]) + 1, &spectrum, err));
-  p.partial = fz_alloc(level[FZ_ALIGN_FINE].count / CHUNK + 1, sizeof *p.partial);
+  FZ_TRY(fz_align_balls_create(reference, FZ_ALIGN_LEVELS, options->shells, level, err));
+  FZ_TRY(fz_align_spectrum_create(map, NULL, spectrum_shells(options), &spectrum, err));
+  ptrdiff_t most = 0;
+  for (int l = 0; l < FZ_ALIGN_LEVELS; l++) most = level[l].count > most ? level[l].count : most;
+  p.partial = fz_alloc(most / CHUNK + 1, sizeof *p.partial);
   if (!p.partial) {
     st = fz_fail(err, FZ_ENOMEM, "no memory to align maps of %d^3 voxels", n);
     goto done;
@@ -425,14 +264,14 @@ fz_status fz_align_find(const fz_map *map, const fz_map *reference, const fz_ali
   for (int mirrored = 0; mirrored < 2; mirrored++) {
     if (!(mirrored ? options->try_mirrored : options->try_same)) continue;
     p.mirrored = mirrored;
-    FZ_TRY(align_hand(&p, level, options, &result->hand[mirrored], err));
+    FZ_TRY(align_hand(&p, map, level, options, &result->hand[mirrored], err));
   }
   const fz_align_hand *hand = result->hand;
   bool better = hand[1].correlation[FZ_ALIGN_MIDDLE] > hand[0].correlation[FZ_ALIGN_MIDDLE];
   result->best = hand[1].tried && (!hand[0].tried || better);
 done:
   fz_free(&p.partial);
-  for (int l = 0; l < FZ_ALIGN_LEVELS; l++) ball_clear(&level[l]);
-  fz_free(&spectrum.value);
+  for (int l = 0; l < FZ_ALIGN_LEVELS; l++) fz_align_ball_clear(&level[l]);
+  fz_align_spectrum_clear(&spectrum);
   return st;
 }

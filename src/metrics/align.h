@@ -32,12 +32,13 @@ typedef struct fz_align_result {
 /** Find the motion that brings `map` onto `reference`; fz_resample_rigid applies it.
  *  maths   maximize  Re sum_k H(k)^2 A'(R k) exp(2 pi i R k.t / n) conj B(k) / (|H A'| |H B|)  over |k| < shells + 1,
  *          H a cosine-edged low-pass, A' sampled by trilinear interpolation of a twice oversampled spectrum
- *          (gridding-corrected), k = 0 left out, the reference inside the inscribed sphere. Coarse: all rotations of a
- *          near-uniform grid, all shifts by FFT. Then Nelder-Mead on the best distinct candidates, level by level
+ *          (gridding-corrected), k = 0 left out, the reference inside the inscribed sphere, from the middle level on
+ *          also the map inside that sphere moved along. Coarse: all rotations of a near-uniform grid, all shifts by
+ *          FFT. Then Nelder-Mead on the best distinct candidates, level by level
  *  shape   equal boxes, n >= 16; voxel sizes are taken to be equal
  *  calls   local; OpenMP inside, any thread count gives the same bits
  *  fails   FZ_EINVAL on unequal or tiny boxes, FZ_EINPUT on a constant or non-finite map, FZ_ENOMEM
- *  cost    about a second per hand, almost independent of n, plus two n^3 FFTs */
+ *  cost    about a second per hand, almost independent of n, plus four n^3 FFTs */
 fz_status fz_align_find(const fz_map *map, const fz_map *reference, const fz_align_options *options,
                         fz_align_result *result, fz_error *err);
 

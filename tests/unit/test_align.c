@@ -97,7 +97,7 @@ static void motion_is_recovered(void **state) {
     make_blobs(n, b);
     fz_rigid g = {.mirrored = mirrored, .rotation = fz_rotation_from_euler(-50, 110, 20), .shift = {2.2, -3.1, 0.7}};
     fz_map map = draw(n, b, &still), reference = draw(n, b, &g), moved = {0};
-    add_noise(&map, 0.02);
+    add_noise(&map, 0.05);
     fz_align_options options = fz_align_default(n);
     options.step_deg = 18;
     fz_align_result result;

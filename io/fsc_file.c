@@ -13,13 +13,15 @@ static fz_status check_voxel(const char *path, double voxel_A, fz_error *err) {
   return fz_fail(err, FZ_EINVAL, "%s: an FSC file needs the voxel size, and it is unknown", path);
 }
 
-fz_status fz_io_fsc_write_star(const char *path, int n, double voxel_A, const double *fsc, fz_error *err) {
+fz_status fz_io_fsc_write_star(const char *path, const char *title, int n, double voxel_A, const double *fsc,
+                               fz_error *err) {
   fz_status st = check_voxel(path, voxel_A, err);
   if (st != FZ_OK) return st;
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
   if (!out) return fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
+  if (*title) fprintf(out, "# %s\n", title);
   fprintf(out,
           "\ndata_fsc\n\nloop_\n_rlnSpectralIndex #1\n_rlnResolution #2\n_rlnAngstromResolution #3\n"
           "_rlnFourierShellCorrelation #4\n");

@@ -53,10 +53,12 @@ bool fz_io_particles_uses_label(const char *label);
  *  calls   local;  fails FZ_EINPUT with one message naming file, line, label or optics group, and what to do */
 fz_status fz_io_particles_require_supported(const fz_io_particles *p, fz_error *err);
 
-/* A column to set: number [n particles], in the table's order. Whole numbers are written as such. */
+/* A column to set: number or text [n particles], in the table's order. Whole numbers are written as such. */
 typedef struct fz_io_particles_column {
   const char *label; /* without '_', e.g. "rlnLogLikeliContribution" */
   const double *number;
+  const char *const *text; /* used when number is NULL */
+  bool this_file_only;     /* later writes of the set are without the column, also if the input had it */
 } fz_io_particles_column;
 
 typedef struct fz_io_particles_output {
@@ -71,7 +73,8 @@ typedef struct fz_io_particles_output {
 
 /** Write a STAR file (3.1 style, data_optics and data_particles) with every column and block of the input kept.
  *  Old origins in pixels are replaced by Angstrom; stacks that were found elsewhere than the file says get the name
- *  under which they were found.  Complete under `path` or not at all; what was set stays set in p for later writes.
+ *  under which they were found.  Complete under `path` or not at all; what was set stays set in p for later
+ *  writes, except columns of this file only.
  *  calls   local, one caller per path;  fails FZ_EIO, FZ_ENOMEM */
 fz_status fz_io_particles_write(fz_io_particles *p, const char *path, const fz_io_particles_output *what,
                                 fz_error *err);

@@ -177,10 +177,15 @@ fz_status fz_io_particles_write(fz_io_particles *p, const char *path, const fz_i
   if (what->pose) FZ_TRY(set_poses(p, what->pose, 0, buffer, err));
   for (int i = 0; i < what->columns; i++) {
     const fz_io_particles_column *c = &what->column[i];
-    FZ_TRY(fz_io_star_set_numbers(p->rows, c->label, c->number, decimals_of(c->number, n), err));
+    if (c->number)
+      FZ_TRY(fz_io_star_set_numbers(p->rows, c->label, c->number, decimals_of(c->number, n), err));
+    else
+      FZ_TRY(fz_io_star_set_text(p->rows, c->label, c->text, err));
   }
   FZ_TRY(fz_io_star_write(p->star, path, what->comment, what->subset ? p->rows : NULL, what->row, what->rows, err));
 done:
+  for (int i = 0; i < what->columns && p->rows; i++)
+    if (what->column[i].this_file_only) fz_io_star_drop(p->rows, what->column[i].label);
   fz_free(&buffer);
   return st;
 }

@@ -72,7 +72,7 @@ static fz_status write_files(const request *r, int n, double voxel_A, const doub
   fz_status st = FZ_OK;
   char title[300];
   snprintf(title, sizeof title, "%.140s against %.140s", fz_map_pair_name(r->first), fz_map_pair_name(r->second));
-  if (r->star) FZ_TRY(fz_io_fsc_write_star(r->star, n, voxel_A, fsc, err));
+  if (r->star) FZ_TRY(fz_io_fsc_write_star(r->star, title, n, voxel_A, fsc, err));
   if (r->xml) FZ_TRY(fz_io_fsc_write_xml(r->xml, title, n, voxel_A, fsc, err));
   if (r->plot) {
     char name[80] = "FSC";

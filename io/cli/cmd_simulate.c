@@ -235,7 +235,7 @@ static fz_status write_stars(const settings *s, const job *j, fz_error *err) {
   fz_io_particles_output poses = {.pose = blank, .comment = comment};
   FZ_TRY(fz_io_path_join(path, s->output, "particles.star", err));
   FZ_TRY(fz_io_particles_write(file, path, &poses, err));
-  fz_io_particles_column classes = {"rlnClassNumber", class_number};
+  fz_io_particles_column classes = {.label = "rlnClassNumber", .number = class_number};
   fz_io_particles_output truth = {
       .pose = table.particle, .columns = j->n_maps > 1, .column = &classes, .comment = comment};
   FZ_TRY(fz_io_path_join(path, s->output, "truth.star", err));

@@ -13,16 +13,17 @@ static const double voxel = 2.5;
 static void star(void **state) {
   (void)state;
   fz_error err;
-  assert_int_equal(fz_io_fsc_write_star("fsc.star", N, voxel, fsc, &err), FZ_OK);
+  assert_int_equal(fz_io_fsc_write_star("fsc.star", "half-maps", N, voxel, fsc, &err), FZ_OK);
   char *text = files_slurp("fsc.star");
-  const char *labels[] = {"data_fsc\n",
+  const char *labels[] = {"# half-maps\n",
+                          "data_fsc\n",
                           "loop_\n",
                           "_rlnSpectralIndex #1\n",
                           "_rlnResolution #2\n",
                           "_rlnAngstromResolution #3\n",
                           "_rlnFourierShellCorrelation #4\n"};
   const char *at = text;
-  for (int i = 0; i < 6; i++) {
+  for (int i = 0; i < 7; i++) {
     at = strstr(at, labels[i]);
     assert_non_null(at);
     at += strlen(labels[i]);
@@ -75,9 +76,9 @@ static void xml(void **state) {
 static void refusals(void **state) {
   (void)state;
   fz_error err;
-  assert_int_equal(fz_io_fsc_write_star("none.star", N, 0, fsc, &err), FZ_EINVAL);
+  assert_int_equal(fz_io_fsc_write_star("none.star", "", N, 0, fsc, &err), FZ_EINVAL);
   assert_int_equal(fz_io_fsc_write_xml("none.xml", "", N, 0, fsc, &err), FZ_EINVAL);
-  assert_int_equal(fz_io_fsc_write_star("nowhere/none.star", N, 1, fsc, &err), FZ_EIO);
+  assert_int_equal(fz_io_fsc_write_star("nowhere/none.star", "", N, 1, fsc, &err), FZ_EIO);
   assert_non_null(strstr(err.text, "nowhere/none.star"));
   assert_int_equal(access("none.star", F_OK), -1);
   assert_int_equal(access("none.xml", F_OK), -1);

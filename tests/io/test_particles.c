@@ -146,8 +146,8 @@ static void writing_replaces_poses_and_keeps_the_rest(void **state) {
   fz_particle pose[2] = {{.rot_deg = 1.25, .tilt_deg = 2, .psi_deg = -3, .origin_x_A = 4, .origin_y_A = -5.5},
                          {.rot_deg = 7, .tilt_deg = 8, .psi_deg = 9, .origin_x_A = 10, .origin_y_A = 11}};
   const double likelihood[2] = {123456.789, -1}, class_number[2] = {1, 2};
-  const fz_io_particles_column columns[2] = {{"rlnLogLikeliContribution", likelihood},
-                                             {"rlnClassNumber", class_number}};
+  const fz_io_particles_column columns[2] = {{.label = "rlnLogLikeliContribution", .number = likelihood},
+                                             {.label = "rlnClassNumber", .number = class_number}};
   fz_io_particles_output what = {.pose = pose, .columns = 2, .column = columns, .comment = "test"};
   assert_int_equal(fz_io_particles_write(p, "all.star", &what, &err), FZ_OK);
   const int64_t excluded[1] = {1};

@@ -1,0 +1,86 @@
+/* A whole reconstruction as a state machine: several random starts climb a ladder of band limits, the best one by
+ * likelihood is refined with half-sets at rising band limits.
+ *  One step is one update of the optimizer, one comparison pass or one refinement pass; between steps the run can be
+ *  written down and taken up again anywhere.  What is decided here depends on the data, the settings and the seed only.
+ */
+#ifndef FZ_OPTIM_RUN_H
+#define FZ_OPTIM_RUN_H
+#include "core/state.h"
+#include "estep/dataset.h"
+#include "estep/stage.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+enum { FZ_RUN_STARTS_MAX = 64 };
+
+typedef enum fz_run_phase { FZ_RUN_CLIMB, FZ_RUN_COMPARE, FZ_RUN_REFINE, FZ_RUN_COMPLETE } fz_run_phase;
+
+/* Who makes objectives of stages: mpi/ for real runs. The same on all ranks; collective. */
+typedef struct fz_run_host {
+  void *self;
+  /** Open the stage; view and stage stay valid until close. inverse_tau2 [kmax + 2]. */
+  fz_status (*open)(void *self, fz_dataset *data, const fz_stage_spec *spec, const double *inverse_tau2,
+                    double mask_radius_px, const fz_objective **view, const fz_stage **stage, fz_error *err);
+  void (*close)(void *self);
+} fz_run_host;
+
+typedef struct fz_run_settings {
+  uint64_t seed;
+  int starts, n_classes, threads;
+  bool double_precision;
+  int64_t cache_bytes;
+  const fz_optimizer_kind *kind; /* of the ladder */
+  fz_optimizer_options optimizer;
+  fz_schedule schedule;
+  fz_sampling_options sampling;
+  int max_refine_passes;
+  const double *initial; /* [box]^3 a starting map instead of random ones, or NULL; borrowed */
+  int initial_kmax;      /* band limit at which it is taken up */
+} fz_run_settings;
+
+typedef struct fz_run {
+  fz_run_settings settings;
+  fz_dataset *data; /* borrowed */
+  fz_run_host host;
+  const fz_objective *view; /* open stage, or NULL */
+  const fz_stage *stage;
+  fz_optimizer *optimizer;
+
+  /* The state. */
+  int64_t phase, start, rung, pass, kmax, stale, n_fsc;
+  int64_t m, best_m; /* work box of w, of best_w; 0: none */
+  double best_gain, best_shell;
+  double cost_done; /* in units of the cost model */
+  double start_gain[FZ_RUN_STARTS_MAX];
+  double *w;                  /* [n_classes][m]^3 */
+  double *best_w;             /* [n_classes][best_m]^3 */
+  double *half[2];            /* [n_classes][m]^3, after a refinement pass */
+  fz_image_state *best_state; /* [table->n] */
+  double *fsc;                /* [n_classes][data->n_shells] between the halves; 1 beyond nothing, 0 beyond the band */
+
+  /* Of the last step, for reports. */
+  double last_gain;
+} fz_run;
+
+/** calls local, same on all ranks. fails FZ_ENOMEM.  owns the caller: fz_run_clear */
+fz_status fz_run_init(fz_run *run, const fz_run_settings *settings, fz_dataset *data, const fz_run_host *host,
+                      fz_error *err);
+void fz_run_clear(fz_run *run);
+
+/** Make ready for the next step what its scalars ask for (stage, optimizer, arrays); called by step, and on resume
+ *  between reading the scalars and reading the arrays.  collective as host.open is */
+fz_status fz_run_prepare(fz_run *run, fz_error *err);
+/** One step. FZ_ESTOPPED leaves the run as it was before the step. */
+fz_status fz_run_step(fz_run *run, fz_error *err);
+
+/** Scalars that say where the run stands, and the arrays of that place. Both are listed for writing. */
+void fz_run_scalars(fz_run *run, fz_state_list *list);
+void fz_run_arrays(fz_run *run, fz_state_list *list);
+
+/** Share of the whole run done, 0..1, by a cost model of image-pose evaluations. */
+double fz_run_fraction(const fz_run *run);
+/** Bytes that one rank will need at most for stages, statistics and optimizer (not images, not libraries). */
+int64_t fz_run_bytes(const fz_run_settings *settings, const fz_dataset *data, int ranks);
+const char *fz_run_phase_name(int64_t phase);
+
+#endif

@@ -33,12 +33,10 @@ typedef struct fz_io_results {
 /** Write all of them, each file complete or absent; files of the same names are replaced.
  *  particles.star: angles; origins rlnOriginX/YAngst = -shift_px * pixel; rlnRandomSubset (1, 2), rlnClassNumber,
  *  rlnLogLikeliContribution (gain over pure noise, nats), rlnMaxValueProbDistribution (posterior of the best pose),
- *  frazilPoseEntropy (of the posterior over poses and classes, nats).  A particle that was never scored keeps the input's pose.
- *  excluded.star: the input's rows unchanged but for the column frazilExclusionReason.
- *  particles  the set that r->data->table belongs to; its later writes carry the columns set here
- *  calls   local, rank 0
- *  fails   FZ_EINVAL when n_shells does not fit the box or the voxel size is unknown, FZ_EIO, FZ_ENOMEM; files already
- *          written stay */
+ *  frazilPoseEntropy (of the posterior over poses and classes, nats).  A particle that was never scored keeps the
+ * input's pose. excluded.star: the input's rows unchanged but for the column frazilExclusionReason. particles  the set
+ * that r->data->table belongs to; its later writes carry the columns set here calls   local, rank 0 fails   FZ_EINVAL
+ * when n_shells does not fit the box or the voxel size is unknown, FZ_EIO, FZ_ENOMEM; files already written stay */
 fz_status fz_io_results_write(const char *run_dir, fz_io_particles *particles, const fz_io_results *r, fz_error *err);
 
 #endif

@@ -53,8 +53,14 @@ void fz_optimizer_destroy(fz_optimizer **o) {
 }
 
 fz_status fz_optimizer_step(fz_optimizer *o, fz_error *err) {
+  const int64_t visited = o->visited;
+  const double gain = o->gain;
   fz_status st = o->kind->step(o, err);
-  if (st != FZ_OK) return st;
+  if (st != FZ_OK) {
+    o->visited = visited;
+    o->gain = gain;
+    return st;
+  }
   o->steps++;
   bool finite = isfinite(o->gain);
   for (ptrdiff_t i = 0; i < o->f->dim; i++) finite = finite && isfinite(o->w[i]);

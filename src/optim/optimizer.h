@@ -52,6 +52,7 @@ fz_status fz_optimizer_create(const fz_optimizer_kind *kind, const fz_objective 
                               const double *w0, fz_optimizer **out, fz_error *err);
 void fz_optimizer_destroy(fz_optimizer **o);
 /** One update (a batch, or a pass for EM). calls collective where f is.
+ *  When an evaluation fails (FZ_ESTOPPED above all) the optimizer is as before: the step may be taken again later.
  *  fails   FZ_EDIVERGED with advice when w or the gain is no longer finite; then w is not to be used */
 fz_status fz_optimizer_step(fz_optimizer *o, fz_error *err);
 /** Cost-weighted passes so far. */

@@ -30,7 +30,8 @@ static fz_status step(fz_optimizer *o, fz_error *err) {
   fz_snapshot *snap = &s->snapshot;
   fz_status st;
   if (fz_snapshot_due(snap, o)) {
-    FZ_TRY(fz_snapshot_take(snap, o, err));
+    bool accepted; /* or the old one stands: either way the moments are those at w */
+    FZ_TRY(fz_snapshot_take(snap, o, o->w, &accepted, err));
     memcpy(s->mean, snap->moments, sizeof *s->mean * (size_t)o->f->n_moments);
     st = o->f->maximize(o->f->self, s->mean, (double)o->f->n_images, o->options.iterations, o->w, err);
     goto done;

@@ -35,7 +35,7 @@ void fz_snapshot_state(fz_snapshot *s, const fz_optimizer *o, fz_state_list *lis
                      "reference point of the variance reduction");
   fz_state_add_array(list, "optimizer/snapshot_moments", FZ_STATE_F64, 1, (int64_t[]){o->f->n_moments}, s->moments, "1",
                      "statistics of all images at the snapshot");
-  fz_state_add_f64(list, "optimizer/snapshot_value", &s->value, "nats", "F at the snapshot");
+  fz_state_add_f64(list, "optimizer/snapshot_value", &s->value, "nats", "lowest F of any snapshot");
   fz_state_add_f64(list, "optimizer/shrink", &s->shrink, "1", "factor on the step after rejections");
   fz_state_add_i64(list, "optimizer/inner", &s->inner, "1", "updates since the snapshot");
 }
@@ -45,23 +45,30 @@ bool fz_snapshot_due(const fz_snapshot *s, const fz_optimizer *o) {
   return s->inner < 0 || (double)s->inner >= fmax(1, length);
 }
 
-fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, fz_error *err) {
+/* Near the optimum F is flat: differences below the rounding of its sum say nothing and must not halve the step. */
+static double rounding_of(double value) {
+  return 1e-10 * (1 + fabs(value));
+}
+
+fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, const double *candidate, bool *accepted, fz_error *err) {
   const fz_objective *f = o->f;
-  fz_status st = fz_optimizer_evaluate(o, o->w, s->all, f->n_tiles, s->words, err);
+  const size_t bytes = sizeof *o->w * (size_t)f->dim;
+  fz_status st = fz_optimizer_evaluate(o, candidate, s->all, f->n_tiles, s->words, err);
   if (st != FZ_OK) return st;
-  double value = -o->gain + f->prior(f->self, o->w);
-  if (!(value <= s->value)) {
+  double value = -o->gain + f->prior(f->self, candidate);
+  if (!isfinite(value)) return fz_fail(err, FZ_EDIVERGED, "%s diverged: take a smaller step", o->kind->name);
+  *accepted = value <= s->value + rounding_of(value);
+  if (*accepted) {
+    s->value = fmin(value, s->value);
+    memcpy(s->w, candidate, bytes);
+    f->moments(f->self, s->words, s->moments);
+  } else {
     s->shrink *= 0.5;
     fz_log(FZ_LOG_DETAIL, "%s: snapshot rejected (F %.4f -> %.4f), step halved", o->kind->name, s->value, value);
-    memcpy(o->w, s->w, sizeof *o->w * (size_t)f->dim);
-    st = fz_optimizer_evaluate(o, o->w, s->all, f->n_tiles, s->words, err);
-  } else {
-    s->value = value;
-    memcpy(s->w, o->w, sizeof *o->w * (size_t)f->dim);
   }
-  if (st == FZ_OK) f->moments(f->self, s->words, s->moments);
+  memcpy(o->w, s->w, bytes);
   s->inner = 0;
-  return st;
+  return FZ_OK;
 }
 
 const int64_t *fz_snapshot_batch(fz_snapshot *s, const fz_optimizer *o, int64_t *n) {

@@ -11,7 +11,7 @@ typedef struct fz_snapshot {
   int64_t *words;                            /* [n_words] scratch */
   double *w;                                 /* [dim] the snapshot */
   double *moments, *batch, *batch_reference; /* [n_moments] at the snapshot; of a batch at w and at the snapshot */
-  double value;                              /* F at the snapshot */
+  double value;                              /* lowest F of any snapshot */
   double shrink;                             /* factor on the step, halved at each rejection */
   int64_t inner;                             /* updates since the snapshot; -1: none taken yet */
 } fz_snapshot;
@@ -21,9 +21,11 @@ void fz_snapshot_clear(fz_snapshot *s);
 void fz_snapshot_state(fz_snapshot *s, const fz_optimizer *o, fz_state_list *list);
 /** True when the next update has to start with a new snapshot. */
 bool fz_snapshot_due(const fz_snapshot *s, const fz_optimizer *o);
-/** Full pass at o->w: it becomes the snapshot, unless F rose; then w and snapshot go back and the step is halved.
- *  words then hold the accepted snapshot's statistics */
-fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, fz_error *err);
+/** Full pass at `candidate` [dim] (o->w itself is allowed).  It becomes the snapshot and o->w, unless F rose above
+ *  rounding; then o->w goes back to the old snapshot, whose moments stand, and the step is halved.
+ *  accepted  words hold the statistics at the new snapshot
+ *  fails     as the objective's evaluate; then o->w and the snapshot are as before */
+fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, const double *candidate, bool *accepted, fz_error *err);
 /** The next batch's tiles. */
 const int64_t *fz_snapshot_batch(fz_snapshot *s, const fz_optimizer *o, int64_t *n);
 

@@ -23,12 +23,13 @@ static fz_status init(fz_optimizer *o) {
 static fz_status take_snapshot(fz_optimizer *o, fz_error *err) {
   svrg *s = o->self;
   fz_snapshot *snap = &s->snapshot;
-  if (snap->inner > 0)
-    for (ptrdiff_t i = 0; i < o->f->dim; i++) o->w[i] = s->sum[i] / (double)snap->inner;
-  fz_status st = fz_snapshot_take(snap, o, err);
+  double *candidate = s->direction;
+  bool accepted;
+  for (ptrdiff_t i = 0; i < o->f->dim; i++) candidate[i] = snap->inner > 0 ? s->sum[i] / (double)snap->inner : o->w[i];
+  fz_status st = fz_snapshot_take(snap, o, candidate, &accepted, err);
   if (st != FZ_OK) return st;
   memset(s->sum, 0, sizeof *s->sum * (size_t)o->f->dim);
-  return o->f->gradient(o->f->self, snap->words, o->w, s->full, err);
+  return accepted ? o->f->gradient(o->f->self, snap->words, o->w, s->full, err) : FZ_OK;
 }
 
 static fz_status step(fz_optimizer *o, fz_error *err) {

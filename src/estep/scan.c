@@ -9,12 +9,11 @@
 
 enum { PART = 64, POWER = 0, BACKGROUND = 1, CTF2 = 2 };
 /* Images are normalized by their background, so a shell's mean power stays far below this bound or is absurd. */
-static const double LARGEST_POWER = 1e9;
+static const double LARGEST_POWER = 1e6;
 static const double WEAK_CTF = 0.15; /* mean c^2 */
-static const int64_t MOST_IMAGES = (int64_t)1 << 28;
 
-fz_status fz_scan_init(fz_scan *scan, int n_groups, int n_shells) {
-  *scan = (fz_scan){.n_groups = n_groups, .n_shells = n_shells};
+fz_status fz_scan_init(fz_scan *scan, int n_groups, int n_shells, int64_t images) {
+  *scan = (fz_scan){.n_groups = n_groups, .n_shells = n_shells, .scale = fz_fixed_scale(LARGEST_POWER, images + 1)};
   scan->n_words = (ptrdiff_t)n_groups * (3 * n_shells + 1);
   scan->words = fz_alloc(scan->n_words, sizeof *scan->words);
   scan->largest = fz_alloc((ptrdiff_t)n_groups * n_shells, sizeof *scan->largest);
@@ -58,11 +57,10 @@ static void add_spectrum(const fz_dataset *data, const double complex *half, con
 
 static void merge_image(fz_scan *scan, const fz_particle *particle, const image_spectrum *s) {
   ptrdiff_t shells = scan->n_shells, plane = scan->n_groups * shells, group = particle->optics;
-  double scale = fz_fixed_scale(LARGEST_POWER, MOST_IMAGES);
   for (int kind = 0; kind < 3; kind++)
     for (int i = 1; i < shells; i++) {
       int64_t fixed = 0;
-      fz_fixed_from_double(fmin(s[i].power[kind] / s[i].count, LARGEST_POWER), scale, &fixed);
+      fz_fixed_from_double(fmin(s[i].power[kind] / s[i].count, LARGEST_POWER), scan->scale, &fixed);
       scan->words[kind * plane + group * shells + i] += fixed;
     }
   scan->words[3 * plane + group]++;
@@ -132,7 +130,7 @@ fz_status fz_scan_part(fz_scan *scan, const fz_dataset *data, int64_t first, int
 
 fz_status fz_scan_finish(const fz_scan *scan, fz_dataset *data) {
   ptrdiff_t shells = scan->n_shells, plane = scan->n_groups * shells;
-  double scale = fz_fixed_scale(LARGEST_POWER, MOST_IMAGES), share = fz_preprocess_mask_share(data->preprocess);
+  double scale = scan->scale, share = fz_preprocess_mask_share(data->preprocess);
   data->sigma2 = fz_alloc(plane, sizeof(double));
   data->largest = fz_alloc(plane, sizeof(double));
   data->signal_tau2 = fz_alloc(shells, sizeof(double));

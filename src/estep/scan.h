@@ -13,10 +13,11 @@ typedef struct fz_scan {
       *words; /* [3][n_groups][n_shells] + [n_groups]: sums of shell means of |X|^2, background |X|^2, c^2; images */
   double *largest; /* [n_groups][n_shells] largest |X| */
   double largest_ctf;
+  double scale; /* of the words */
 } fz_scan;
 
-/** calls local. fails FZ_ENOMEM */
-fz_status fz_scan_init(fz_scan *scan, int n_groups, int n_shells);
+/** For sums over at most `images`. calls local. fails FZ_ENOMEM */
+fz_status fz_scan_init(fz_scan *scan, int n_groups, int n_shells, int64_t images);
 void fz_scan_clear(fz_scan *scan);
 
 /** Look at particles first .. first + n - 1 of the table with OpenMP threads; fault[i - first] = fz_image_fault.

@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "estep/dataset.h"
 #include "io/particles.h"
+#include "model/dataset.h"
 
 typedef struct fz_io_results {
   int box, n_classes;

@@ -1,45 +1,10 @@
-/* The particles as the E-step sees them: usable images in a fixed order, cut into tiles, with noise spectra and the
- * present knowledge of each image.  Replicated on all ranks; everything here is a function of the input and the seed.
- */
+/* Ordering the particles for the E-step and cutting them into tiles; the type is in model/dataset.h. */
 #ifndef FZ_ESTEP_DATASET_H
 #define FZ_ESTEP_DATASET_H
 #include <stdint.h>
 
 #include "core/status.h"
-#include "model/images.h"
-#include "model/particle.h"
-#include "model/preprocess.h"
-
-/* What the last E-step said of one particle: FZ_IMAGE_STATE_NUMBERS doubles, so that tables of them can be exchanged
- * and written as plain arrays. */
-enum { FZ_IMAGE_STATE_NUMBERS = 12 };
-typedef struct fz_image_state {
-  double rot_deg, tilt_deg, psi_deg;
-  double shift_x_px, shift_y_px;   /* best displacement of the particle from the box centre */
-  double centre_x_px, centre_y_px; /* around which shifts are scored in this stage */
-  double gain, entropy, peak;
-  double class_index; /* 0 .. n_classes - 1 */
-  double visited;     /* 1 once scored */
-} fz_image_state;
-_Static_assert(sizeof(fz_image_state) == FZ_IMAGE_STATE_NUMBERS * sizeof(double), "a table of doubles");
-
-typedef struct fz_dataset {
-  const fz_particles *table; /* borrowed */
-  fz_images images;
-  fz_preprocess *preprocess;
-  int box, n_groups, n_shells; /* noise groups = optics groups; shells 0 .. box/2 */
-  double pixel_A, mask_radius_px;
-  int64_t n;                    /* usable particles */
-  int64_t *particle;            /* [n] table index, in tile order: by group, half-set, then the file's order */
-  int64_t n_tiles, *tile_first; /* [n_tiles + 1]; a tile never mixes groups or half-sets */
-  int tile_size;
-  int8_t *half;          /* [table->n] 0 or 1; -1 for excluded particles */
-  fz_image_state *state; /* [table->n] */
-  double *sigma2;        /* [n_groups][n_shells] noise power per orthonormal coefficient */
-  double *signal_tau2;   /* [n_shells] (mean|X|^2 - noise)/mean c^2, floored: power per slice coefficient */
-  double *largest;       /* [n_groups][n_shells] largest |X| of any image: bounds of the exact sums */
-  double largest_ctf;    /* largest |c| */
-} fz_dataset;
+#include "model/dataset.h"
 
 void fz_dataset_clear(fz_dataset *data);
 

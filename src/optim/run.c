@@ -133,7 +133,8 @@ static fz_status make_halves(fz_run *run, fz_error *err) {
   return FZ_OK;
 }
 
-fz_status fz_run_prepare(fz_run *run, fz_error *err) {
+/* Make ready what the next step needs: stage, volumes on its grid, optimizer. */
+static fz_status prepare(fz_run *run, fz_error *err) {
   if (run->view || run->phase == FZ_RUN_COMPLETE) return FZ_OK;
   fz_status st;
   FZ_TRY(open_stage(run, err));
@@ -147,6 +148,17 @@ fz_status fz_run_prepare(fz_run *run, fz_error *err) {
   }
 done:
   return st;
+}
+
+fz_status fz_run_restore(fz_run *run, fz_error *err) {
+  int64_t classes = run->settings.n_classes;
+  fz_status st = FZ_OK;
+  if (run->m && !(run->w = fz_alloc(classes * voxels(run->m), sizeof *run->w))) st = FZ_ENOMEM;
+  if (run->best_m && !(run->best_w = fz_alloc(classes * voxels(run->best_m), sizeof *run->w))) st = FZ_ENOMEM;
+  for (int h = 0; h < 2 && run->phase == FZ_RUN_COMPLETE; h++)
+    if (!(run->half[h] = fz_alloc(classes * voxels(run->m), sizeof(double)))) st = FZ_ENOMEM;
+  if (st != FZ_OK) return fz_fail(err, st, "no memory for the volumes of the checkpoint");
+  return run->climbing ? prepare(run, err) : FZ_OK;
 }
 
 /* ---- cost model: image-pose evaluations x frequencies ---- */
@@ -394,7 +406,7 @@ done:
 }
 
 fz_status fz_run_step(fz_run *run, fz_error *err) {
-  fz_status st = fz_run_prepare(run, err);
+  fz_status st = prepare(run, err);
   if (st != FZ_OK) return st;
   switch (run->phase) {
     case FZ_RUN_CLIMB: return step_climb(run, err);
@@ -407,6 +419,7 @@ fz_status fz_run_step(fz_run *run, fz_error *err) {
 /* ---- writing down ---- */
 
 void fz_run_scalars(fz_run *run, fz_state_list *list) {
+  run->climbing = run->optimizer != NULL;
   struct {
     const char *name;
     int64_t *value;
@@ -417,6 +430,7 @@ void fz_run_scalars(fz_run *run, fz_state_list *list) {
                {"run/pass", &run->pass, "refinement passes done"},
                {"run/kmax", &run->kmax, "band limit of the refinement, shells"},
                {"run/stale", &run->stale, "passes without progress"},
+               {"run/climbing", &run->climbing, "1: an optimizer is under way and its state follows"},
                {"run/work_box", &run->m, "edge of the present volumes, voxels; 0: none yet"},
                {"run/best_work_box", &run->best_m, "edge of the best start's volumes; 0: none yet"}};
   for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)

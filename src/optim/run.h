@@ -47,7 +47,7 @@ typedef struct fz_run {
   fz_optimizer *optimizer;
 
   /* The state. */
-  int64_t phase, start, rung, pass, kmax, stale, n_fsc;
+  int64_t phase, start, rung, pass, kmax, stale, climbing, n_fsc;
   int64_t m, best_m; /* work box of w, of best_w; 0: none */
   double best_gain, best_shell;
   double cost_done; /* in units of the cost model */
@@ -67,9 +67,9 @@ fz_status fz_run_init(fz_run *run, const fz_run_settings *settings, fz_dataset *
                       fz_error *err);
 void fz_run_clear(fz_run *run);
 
-/** Make ready for the next step what its scalars ask for (stage, optimizer, arrays); called by step, and on resume
- *  between reading the scalars and reading the arrays.  collective as host.open is */
-fz_status fz_run_prepare(fz_run *run, fz_error *err);
+/** After the scalars have been read into a fresh run: allocate what fz_run_arrays will list, open the stage of an
+ *  optimizer under way.  collective as host.open is.  fails FZ_ENOMEM */
+fz_status fz_run_restore(fz_run *run, fz_error *err);
 /** One step. FZ_ESTOPPED leaves the run as it was before the step. */
 fz_status fz_run_step(fz_run *run, fz_error *err);
 

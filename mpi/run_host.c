@@ -1,0 +1,21 @@
+#include "mpi/run_host.h"
+
+static fz_status open_stage(void *self, fz_dataset *data, const fz_stage_spec *spec, const double *inverse_tau2,
+                            double mask_radius_px, const fz_objective **view, const fz_stage **stage, fz_error *err) {
+  fz_mpi_run_host *host = self;
+  fz_volume_prior prior = {.inverse_tau2 = inverse_tau2, .mask_radius_px = mask_radius_px};
+  fz_status st = fz_mpi_objective_open(host->comm, data, spec, &prior, &host->objective, err);
+  if (st != FZ_OK) return st;
+  fz_mpi_objective_on_round(host->objective, host->stop, host->stop_context);
+  *view = fz_mpi_objective_view(host->objective);
+  *stage = fz_mpi_objective_stage(host->objective);
+  return FZ_OK;
+}
+
+static void close_stage(void *self) {
+  fz_mpi_objective_close(&((fz_mpi_run_host *)self)->objective);
+}
+
+fz_run_host fz_mpi_run_host_view(fz_mpi_run_host *host) {
+  return (fz_run_host){.self = host, .open = open_stage, .close = close_stage};
+}

@@ -1,0 +1,17 @@
+/* What gives a run its objectives: stages opened on a communicator. */
+#ifndef FZ_MPI_RUN_HOST_H
+#define FZ_MPI_RUN_HOST_H
+#include "mpi/objective.h"
+#include "optim/run.h"
+
+typedef struct fz_mpi_run_host {
+  fz_mpi *comm;
+  bool (*stop)(void *); /* see fz_mpi_objective_on_round */
+  void *stop_context;
+  fz_mpi_objective *objective;
+} fz_mpi_run_host;
+
+/** The callbacks of *host, which must outlive the run. */
+fz_run_host fz_mpi_run_host_view(fz_mpi_run_host *host);
+
+#endif

@@ -18,6 +18,7 @@ struct fz_mpi_objective {
   double *mask;           /* [m]^3 */
   double *inverse_tau2;   /* [stage shells] */
   double *class_prior;    /* [n_classes] */
+  double *masked;         /* [n_classes][m]^3 the volumes scored */
   double *cells, *voxels; /* scratch */
   fz_objective view;
   bool (*stop)(void *);
@@ -79,7 +80,8 @@ static fz_status evaluate(void *self, const double *w, const int64_t *tile, int6
   fz_status st =
       volume && done ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory for an E-step of %lld images", (long long)images);
   FZ_TRY(fz_mpi_agree(o->comm, st, err));
-  for (int k = 0; k < classes; k++) volume[k] = w + k * voxels_of(o);
+  for (ptrdiff_t i = 0; i < o->view.dim; i++) o->masked[i] = w[i] * o->mask[i % voxels_of(o)];
+  for (int k = 0; k < classes; k++) volume[k] = o->masked + k * voxels_of(o);
   st = o->stage.engine.set_volumes(o->stage.engine.self, volume, o->class_prior);
   FZ_TRY(fz_mpi_agree(o->comm, st, err));
   memset(words, 0, sizeof *words * (size_t)o->stage.layout.total);
@@ -132,6 +134,7 @@ static void condition(void *context, const double *r, double *z) {
 static fz_status solve(fz_mpi_objective *o, const double *b, double *x, int iterations, fz_error *err) {
   int done;
   double residual;
+  for (ptrdiff_t i = 0; i < voxels_of(o); i++) x[i] *= o->mask[i];
   fz_status st = fz_mpi_ksp_solve(o->solver, b, x, iterations, 1e-6, &done, &residual, err);
   for (ptrdiff_t i = 0; i < voxels_of(o); i++)
     if (!isfinite(x[i])) return fz_fail(err, FZ_EDIVERGED, "the M-step gave a voxel that is not a finite number");
@@ -220,15 +223,13 @@ static fz_status collect(void *self, const int64_t *slice, int64_t *words, fz_er
   return fz_mpi_allgather_i64(o->comm, slice, o->stage.layout.total, words, err);
 }
 
+/* A sharp support: mask^2 = mask, so that U = mask w and the M-step solves for U itself. */
 static void fill_mask(fz_mpi_objective *o, double radius_px) {
   int m = o->stage.m;
-  double pixel = (double)o->stage.data->box / m, edge = fmax(2.0, 5.0 / pixel), radius = radius_px / pixel;
+  double radius = radius_px * m / o->stage.data->box + 1.0;
   for (int z = 0, i = 0; z < m; z++)
     for (int y = 0; y < m; y++)
-      for (int x = 0; x < m; x++, i++) {
-        double r = sqrt(pow(x - m / 2, 2) + pow(y - m / 2, 2) + pow(z - m / 2, 2)), t = (r - radius) / edge;
-        o->mask[i] = t <= 0 ? 1.0 : t >= 1 ? 0.0 : 0.5 + 0.5 * cos(3.14159265358979323846 * t);
-      }
+      for (int x = 0; x < m; x++, i++) o->mask[i] = hypot(hypot(x - m / 2, y - m / 2), z - m / 2) <= radius;
 }
 
 static void fill_view(fz_mpi_objective *o) {
@@ -264,12 +265,13 @@ fz_status fz_mpi_objective_open(fz_mpi *comm, fz_dataset *data, const fz_stage_s
     const fz_statistics_layout *l = &o->stage.layout;
     o->mask = fz_alloc(voxels_of(o), sizeof(double));
     o->voxels = fz_alloc(voxels_of(o), sizeof(double));
+    o->masked = fz_alloc(spec->n_classes * voxels_of(o), sizeof(double));
     o->cells = fz_alloc(l->length[FZ_SECTION_GRADIENT], sizeof(double));
     o->inverse_tau2 = fz_alloc(l->n_shells, sizeof(double));
     o->class_prior = fz_alloc(spec->n_classes, sizeof(double));
     if (o->mask) fill_mask(o, prior->mask_radius_px);
     if (o->mask) o->normal = fz_normal_create(o->stage.m, o->stage.slice_scale, o->mask);
-    if (!o->mask || !o->voxels || !o->cells || !o->inverse_tau2 || !o->class_prior || !o->normal)
+    if (!o->mask || !o->masked || !o->voxels || !o->cells || !o->inverse_tau2 || !o->class_prior || !o->normal)
       st = fz_fail(err, FZ_ENOMEM, "no memory for volumes of %d^3 voxels", o->stage.m);
     else
       st = fz_mpi_ksp_create(voxels_of(o), apply, o->normal, condition, o->normal, &o->solver, err);
@@ -293,6 +295,7 @@ void fz_mpi_objective_close(fz_mpi_objective **o) {
   fz_normal_destroy(&(*o)->normal);
   fz_stage_close(&(*o)->stage);
   fz_free(&(*o)->mask);
+  fz_free(&(*o)->masked);
   fz_free(&(*o)->voxels);
   fz_free(&(*o)->cells);
   fz_free(&(*o)->inverse_tau2);

@@ -11,7 +11,7 @@ typedef struct fz_mpi_objective fz_mpi_objective;
 
 typedef struct fz_volume_prior {
   const double *inverse_tau2; /* [n_shells of the stage] per slice coefficient, for all N images together; borrowed */
-  double mask_radius_px;      /* soft sphere that holds the map, in pixels of the full box */
+  double mask_radius_px;      /* sphere that holds the map, in pixels of the full box */
 } fz_volume_prior;
 
 /** Open the stage and make it an objective over w = [n_classes][m^3] voxels.

@@ -1,4 +1,4 @@
-#include "io/job.h"
+#include "io/cli/job.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -49,12 +49,12 @@ static void describe(const fz_run *run, char *text, size_t n) {
     snprintf(text, n, "complete");
 }
 
-static double seconds_left(const fz_io_job *job, const progress *p) {
+static double seconds_left(const fz_job *job, const progress *p) {
   double done = fz_run_fraction(job->run) - p->fraction_at_start, left = 1 - fz_run_fraction(job->run);
   return done > 1e-3 ? (now() - p->began) * left / done : -1;
 }
 
-static void report(const fz_io_job *job, progress *p, const char *what) {
+static void report(const fz_job *job, progress *p, const char *what) {
   const fz_run *run = job->run;
   int64_t place = (run->phase * FZ_RUN_STARTS_MAX + run->start) * 100 + run->rung + run->pass;
   if (place == p->place && now() - p->last_report < REPORT_EVERY) return;
@@ -67,7 +67,7 @@ static void report(const fz_io_job *job, progress *p, const char *what) {
   p->last_report = now();
 }
 
-static fz_status write_status(const fz_io_job *job, progress *p, fz_io_run_state state, fz_status status,
+static fz_status write_status(const fz_job *job, progress *p, fz_io_run_state state, fz_status status,
                               const char *message, fz_error *err) {
   if (fz_mpi_rank(job->comm) != 0) return FZ_OK;
   char step[80];
@@ -85,7 +85,7 @@ static fz_status write_status(const fz_io_job *job, progress *p, fz_io_run_state
   return fz_io_run_status_write(job->run_dir, &s, err);
 }
 
-static fz_status append_record(const fz_io_job *job, progress *p, const char *what, double seconds, fz_error *err) {
+static fz_status append_record(const fz_job *job, progress *p, const char *what, double seconds, fz_error *err) {
   const fz_run *run = job->run;
   fz_io_json json;
   fz_io_json_begin(&json);
@@ -104,13 +104,13 @@ static fz_status append_record(const fz_io_job *job, progress *p, const char *wh
 
 /* ---- checkpoints ---- */
 
-static void list_scalars(fz_io_job *job, progress *p, fz_state_list *list) {
+static void list_scalars(fz_job *job, progress *p, fz_state_list *list) {
   fz_state_add_text(list, "job/parameters", p->parameters, PARAMETERS_MAX, "what the result depends on");
   fz_state_add_i64(list, "job/steps", &p->steps, "1", "steps taken; lines of metrics.jsonl");
   fz_run_scalars(job->run, list);
 }
 
-static fz_status write_checkpoint(fz_io_job *job, progress *p, fz_error *err) {
+static fz_status write_checkpoint(fz_job *job, progress *p, fz_error *err) {
   fz_state_list list = {0};
   double began = now();
   list_scalars(job, p, &list);
@@ -123,7 +123,7 @@ static fz_status write_checkpoint(fz_io_job *job, progress *p, fz_error *err) {
   return st;
 }
 
-static bool checkpoint_due(const fz_io_job *job, const progress *p) {
+static bool checkpoint_due(const fz_job *job, const progress *p) {
   double interval = job->checkpoint_interval, cost = p->checkpoint_cost / SHARE_FOR_CHECKPOINTS;
   if (interval < 0) interval = fmin(LONGEST_INTERVAL, fmax(SHORTEST_INTERVAL, cost));
   bool due = now() - p->last_checkpoint >= interval;
@@ -147,7 +147,7 @@ static fz_status refuse_other_parameters(const char *there, const char *here, fz
   return fz_fail(err, FZ_EINVAL, "the run folder holds a run with other parameters: use another --output, or --fresh");
 }
 
-static fz_status read_checkpoint(fz_io_job *job, progress *p, bool *found, fz_error *err) {
+static fz_status read_checkpoint(fz_job *job, progress *p, bool *found, fz_error *err) {
   fz_io_checkpoint *checkpoint = NULL;
   fz_state_list scalars = {0}, arrays = {0};
   *found = false;
@@ -174,7 +174,7 @@ done:
   return st;
 }
 
-fz_status fz_io_job_is_finished(const fz_io_job *job, bool *finished, fz_error *err) {
+fz_status fz_job_is_finished(const fz_job *job, bool *finished, fz_error *err) {
   fz_io_checkpoint *checkpoint = NULL;
   *finished = false;
   fz_status st = fz_io_checkpoint_open(job->comm, job->run_dir, &checkpoint, err);
@@ -200,7 +200,7 @@ fz_status fz_io_job_is_finished(const fz_io_job *job, bool *finished, fz_error *
 
 /* ---- the loop ---- */
 
-static fz_status write_results(fz_io_job *job, fz_error *err) {
+static fz_status write_results(fz_job *job, fz_error *err) {
   fz_run *run = job->run;
   const fz_dataset *data = run->data;
   ptrdiff_t classes = run->settings.n_classes, n3 = (ptrdiff_t)data->box * data->box * data->box;
@@ -230,7 +230,7 @@ static fz_status write_results(fz_io_job *job, fz_error *err) {
   return st;
 }
 
-static fz_status after_step(fz_io_job *job, progress *p, const char *what, double seconds, fz_error *err) {
+static fz_status after_step(fz_job *job, progress *p, const char *what, double seconds, fz_error *err) {
   fz_status st = FZ_OK;
   p->steps++;
   if (fz_mpi_rank(job->comm) == 0) {
@@ -241,7 +241,7 @@ static fz_status after_step(fz_io_job *job, progress *p, const char *what, doubl
   return fz_mpi_agree(job->comm, st, err);
 }
 
-static fz_status stop_now(fz_io_job *job, progress *p, fz_error *err) {
+static fz_status stop_now(fz_job *job, progress *p, fz_error *err) {
   fz_status st = write_checkpoint(job, p, err);
   if (st != FZ_OK) return st;
   char reason[80] = "";
@@ -250,7 +250,7 @@ static fz_status stop_now(fz_io_job *job, progress *p, fz_error *err) {
                  reason[0] ? reason : "request to another rank");
 }
 
-static fz_status loop(fz_io_job *job, progress *p, fz_error *err) {
+static fz_status loop(fz_job *job, progress *p, fz_error *err) {
   fz_status st = FZ_OK;
   while (job->run->phase != FZ_RUN_COMPLETE) {
     char what[80];
@@ -268,7 +268,7 @@ static fz_status loop(fz_io_job *job, progress *p, fz_error *err) {
   return st;
 }
 
-static fz_status begin(fz_io_job *job, progress *p, fz_error *err) {
+static fz_status begin(fz_job *job, progress *p, fz_error *err) {
   bool found;
   p->began = p->last_checkpoint = now();
   snprintf(p->parameters, sizeof p->parameters, "%s", job->parameters);
@@ -287,7 +287,7 @@ static fz_status begin(fz_io_job *job, progress *p, fz_error *err) {
   return fz_mpi_agree(job->comm, st, err);
 }
 
-fz_status fz_io_job_run(fz_io_job *job, fz_error *err) {
+fz_status fz_job_run(fz_job *job, fz_error *err) {
   progress p = {.place = -1};
   fz_status st = begin(job, &p, err);
   if (st == FZ_OK) st = loop(job, &p, err);

@@ -31,18 +31,18 @@ export OMP_NUM_THREADS=$((threads > 0 ? threads : 1))
 parallel=(mpirun --oversubscribe --bind-to none -n "$ranks")
 
 step "Simulate $particles particles of $box pixels"
-"$frazil" simulate --phantom asymmetric --box "$box" --pixel-size "$pixel_A" --particles "$particles" --snr "$snr" \
+"$frazil" simulate --phantom asymmetric --box "$box" --pixel-size "$pixel_A" --n "$particles" --snr "$snr" \
   --seed "$seed" --output "$out/data"
 
 step "Reconstruct ab initio on $ranks ranks"
 "${parallel[@]}" "$frazil" reconstruct --particles "$out/data/particles.star" --output "$out/run" --seed "$seed"
 
 step "Compare with the truth"
-"$frazil" align "$out/run/map.mrc" "$out/data/map.mrc" --output "$out/aligned.mrc"
-"$frazil" fsc "$out/aligned.mrc" "$out/data/map.mrc" | tee "$out/fsc.txt"
+"$frazil" align "$out/run/map.mrc" "$out/data/truth.mrc" --output "$out/aligned.mrc"
+"$frazil" fsc "$out/aligned.mrc" "$out/data/truth.mrc" | tee "$out/fsc.txt"
 
 step "Results"
 echo "map       $out/run/map.mrc, on the truth: $out/aligned.mrc"
-echo "truth     $out/data/map.mrc"
+echo "truth     $out/data/truth.mrc"
 find "$out" -name '*.png' -printf 'picture   %p\n' | sort
 find "$out" -name '*.html' -printf 'page      %p\n' | sort

@@ -7,7 +7,6 @@
 #include "core/memory.h"
 #include "model/frequencies.h"
 #include "model/image_transform.h"
-#define FZ_DOUBLE /* simulated images are the yardstick for others: double throughout */
 #include "model/projector.h"
 
 struct fz_forward {
@@ -16,7 +15,7 @@ struct fz_forward {
   fz_frequencies frequency;
   fz_projector *projector;
   fz_image_transform *transform;
-  double *re, *im;      /* [frequency.padded] */
+  float *re, *im;       /* [frequency.padded] */
   double complex *half; /* [n][n/2+1] */
 };
 
@@ -39,6 +38,7 @@ fz_forward *fz_forward_create(const fz_map *map) {
     f->mean_coefficient += voxel[i] / n;
   }
   if (fz_projector_set(f->projector, voxel, 1.0 / n) != FZ_OK) goto failed;
+  fz_projector_seal(f->projector);
   fz_free(&voxel);
   return f;
 failed:
@@ -66,8 +66,8 @@ static void slice(fz_forward *f, const fz_particle *q, const fz_optics *optics, 
   double per_A = 1.0 / (f->n * pixel_A);
   for (int i = 0; optics && i < k->count; i++) {
     double c = fz_ctf_value(&q->ctf, optics, k->kx[i] * per_A, k->ky[i] * per_A);
-    f->re[i] *= c;
-    f->im[i] *= c;
+    f->re[i] = (float)(c * (double)f->re[i]);
+    f->im[i] = (float)(c * (double)f->im[i]);
   }
 }
 
@@ -81,7 +81,7 @@ void fz_forward_image(fz_forward *f, const fz_particle *q, const fz_optics *opti
   f->half[0] = f->mean_coefficient * (optics ? fz_ctf_value(&q->ctf, optics, 0, 0) : 1.0);
   for (int i = 0; i < k->count; i++) {
     int kx = k->kx[i], ky = k->ky[i];
-    double complex v = (f->re[i] + I * f->im[i]) * cexp(I * (turn_x * kx + turn_y * ky));
+    double complex v = ((double)f->re[i] + I * (double)f->im[i]) * cexp(I * (turn_x * kx + turn_y * ky));
     f->half[(ptrdiff_t)((ky + n) % n) * row + kx] = v;
     if (kx == 0) f->half[(ptrdiff_t)((n - ky) % n) * row] = conj(v);
   }
@@ -91,6 +91,6 @@ void fz_forward_image(fz_forward *f, const fz_particle *q, const fz_optics *opti
 double fz_forward_variance(fz_forward *f, const fz_particle *q, const fz_optics *optics, double pixel_A) {
   double power = 0;
   slice(f, q, optics, pixel_A);
-  for (int i = 0; i < f->frequency.count; i++) power += f->re[i] * f->re[i] + f->im[i] * f->im[i];
+  for (int i = 0; i < f->frequency.count; i++) power += pow((double)f->re[i], 2) + pow((double)f->im[i], 2);
   return 2 * power / ((double)f->n * f->n);
 }

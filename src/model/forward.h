@@ -10,7 +10,8 @@
 typedef struct fz_forward fz_forward;
 
 /** Prepare the projections of a map of n^3 voxels, n >= 8; voxels are read once.
- *  owns    the caller; NULL when memory runs out.  calls local.  cost one transform of (2n)^3, double */
+ *  owns    the caller; NULL when memory runs out.  calls local.  cost one transform of (2n)^3 floats; keeps 32 n^3
+ * bytes */
 fz_forward *fz_forward_create(const fz_map *map);
 void fz_forward_destroy(fz_forward **f);
 

@@ -18,10 +18,11 @@ static int inside(int kx, int ky, int kmax) {
   return kx * kx + ky * ky < (kmax + 1) * (kmax + 1);
 }
 
-static int find(const fz_frequencies *f, int kx, int ky) {
-  for (int p = 0; p < f->count; p++)
-    if (f->kx[p] == kx && f->ky[p] == ky) return p;
-  return -1;
+/* Index of each point of the half-plane by its coordinates: [2 kmax + 1][kmax + 1], ky from -kmax. */
+static int32_t *make_lookup(const fz_frequencies *f) {
+  int32_t *at = fz_alloc((ptrdiff_t)(2 * f->kmax + 1) * (f->kmax + 1), sizeof *at);
+  for (int p = 0; at && p < f->count; p++) at[(f->ky[p] + f->kmax) * (f->kmax + 1) + f->kx[p]] = p;
+  return at;
 }
 
 fz_status fz_frequencies_init(fz_frequencies *f, int kmax) {
@@ -51,12 +52,18 @@ fz_status fz_frequencies_init(fz_frequencies *f, int kmax) {
       f->weight[p] = 2.0 * fz_taper(r, kmax);
       p++;
     }
+  int32_t *lookup = make_lookup(f);
+  if (!lookup) {
+    fz_frequencies_clear(f);
+    return FZ_ENOMEM;
+  }
   for (p = 0; p < f->count; p++) {
     int x = f->ky[p], y = -f->kx[p], conjugate = !in_half(x, y);
-    f->turned[p] = find(f, conjugate ? -x : x, conjugate ? -y : y);
+    f->turned[p] = lookup[((conjugate ? -y : y) + kmax) * (kmax + 1) + (conjugate ? -x : x)];
     f->turned_conjugate[p] = (int8_t)conjugate;
   }
   for (p = f->count; p < f->padded; p++) f->turned[p] = p;
+  fz_free(&lookup);
   return FZ_OK;
 }
 

@@ -33,7 +33,8 @@ static const domain bent_row[] = {{{-0.68, -0.10, 0.00}, 0.30, 70},
 static const recipe recipes[] = {
     {"asymmetric", 0, 5, globule, 0}, {"open", 0, 5, globule, 40}, {"rod", 1, 4, bent_row, 0}};
 enum { RECIPES = sizeof recipes / sizeof recipes[0], SEED = 20261, TRIES = 60 };
-static const double RADIUS_OF_BOX = 0.3;
+static const double RADIUS_OF_BOX = 0.3, BEAD = 0.05;
+static const double BEAD_WEIGHT = 1.9687e-3; /* (2 pi)^(3/2) BEAD^3: a bead of this width has the density 1 */
 
 const char *fz_phantom_names(void) {
   return "asymmetric, open, rod";
@@ -91,7 +92,7 @@ static void fill_domain(const domain *d, fz_gaussian *bead, ptrdiff_t first, fz_
     next_bead(d, bead, j, step, random, at);
     memcpy(bead[j].at_A, at, sizeof at);
     bead[j].width_A = 0.025 * pow(3.5, fz_random_uniform(random));
-    bead[j].weight = pow(bead[j].width_A / 0.05, 2);
+    bead[j].weight = BEAD_WEIGHT * pow(bead[j].width_A / BEAD, 2);
   }
 }
 

@@ -63,12 +63,19 @@ void fz_projector_destroy(fz_projector **p) {
   fz_free(p);
 }
 
+void fz_projector_seal(fz_projector *p) {
+  fz_fft_destroy(&p->fft);
+  fz_free(&p->padded);
+  fz_free(&p->half);
+}
+
 static int wrap(int j, int n) {
   return (j % n + n) % n;
 }
 
 fz_status fz_projector_set(fz_projector *p, const double *voxel, double scale) {
   int m = p->cube.m, n = 2 * m, reach = p->cube.reach;
+  FZ_ASSERT(p->padded);
   memset(p->padded, 0, sizeof *p->padded * (size_t)n * (size_t)n * (size_t)n);
   ptrdiff_t at = 0;
   for (int z = 0; z < m; z++)

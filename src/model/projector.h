@@ -14,6 +14,7 @@
 #define fz_projector_create FZ_REAL_NAME(fz_projector_create)
 #define fz_projector_destroy FZ_REAL_NAME(fz_projector_destroy)
 #define fz_projector_set FZ_REAL_NAME(fz_projector_set)
+#define fz_projector_seal FZ_REAL_NAME(fz_projector_seal)
 #define fz_projector_slice FZ_REAL_NAME(fz_projector_slice)
 #define fz_insert_complex FZ_REAL_NAME(fz_insert_complex)
 #define fz_insert_real FZ_REAL_NAME(fz_insert_real)
@@ -26,6 +27,9 @@ void fz_projector_destroy(fz_projector **p);
 
 /** Take a new map; voxel [m][m][m] is read once, s(k) carries `scale`. calls local; not during slice() */
 fz_status fz_projector_set(fz_projector *p, const double *voxel, double scale);
+
+/** Give back the memory that only set() needs, two thirds of it; set() must not be called again. */
+void fz_projector_seal(fz_projector *p);
 
 /** The slice at pose `a` for every point of f (tail of the padded rows set to 0).
  *  shape   re, im [f->padded].  calls local, thread-safe.  cost 64 complex taps per point */

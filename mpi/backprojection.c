@@ -14,6 +14,7 @@
 #include "mpi/tickets.h"
 
 enum { TILE = 64 };
+static const double BASE_BYTES = 1.5e8;            /* program, MPI, images read ahead */
 static const double RIDGE = 1e-3, STRONGEST = 100; /* prior against data, in weight */
 
 typedef struct job {
@@ -49,7 +50,7 @@ double fz_backprojection_bytes(int box, const fz_backprojection_spec *spec) {
   double summing = fz_backprojector_bytes(m, spec->kmax, spec->halves ? 2 : 1);
   /* While solving the float cells are gone; cells as doubles, the (4m)^3 transform and the operator's grids come. */
   double solving = summing - 4 * cells + 8 * cells + (2 * 8 * 64 + 40 * 8) * m3;
-  return fmax(summing, solving) + 8 * pow(box, 3) * (spec->halves ? 3 : 1);
+  return fmax(summing, solving) + 8 * pow(box, 3) * (spec->halves ? 3 : 1) + BASE_BYTES;
 }
 
 static void look_at_table(job *j) {
@@ -165,6 +166,14 @@ static fz_status open_job(job *j, fz_error *err) {
     return fz_fail(err, FZ_ENOMEM, "no memory for images of %d pixels", n);
   look_at_table(j);
   return FZ_OK;
+}
+
+static fz_status count_images(const job *j, fz_backprojection *r, fz_error *err) {
+  r->images[0] = j->data.n;
+  for (int64_t i = 0; i < j->data.n && j->spec->halves; i++) r->images[1 + j->data.half[j->data.particle[i]]]++;
+  if (!j->spec->halves || (r->images[1] > 0 && r->images[2] > 0)) return FZ_OK;
+  return fz_fail(err, FZ_EINPUT, "all %lld images are in one half-set, so there are no two half-maps",
+                 (long long)j->data.n);
 }
 
 static fz_status open_sums(job *j, fz_error *err) {
@@ -366,10 +375,9 @@ fz_status fz_mpi_backproject(fz_mpi *comm, const fz_particles *table, const fz_i
   fz_status st = FZ_OK;
   FZ_TRY(fz_mpi_agree(comm, open_job(&j, err), err));
   FZ_TRY(look_at_images(&j, err));
+  FZ_TRY(count_images(&j, result, err)); /* the same on all ranks */
   FZ_TRY(fz_mpi_agree(comm, open_sums(&j, err), err));
   FZ_TRY(add_images(&j, err));
-  result->images[0] = j.data.n;
-  for (int64_t i = 0; i < j.data.n && spec->halves; i++) result->images[1 + j.data.half[j.data.particle[i]]]++;
   st = fz_mpi_rank(comm) == 0 ? make_maps(&j, result, err) : FZ_OK;
   st = fz_mpi_agree(comm, st, err);
 done:

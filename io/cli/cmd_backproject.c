@@ -31,8 +31,11 @@ static const fz_command page = {
         "are damped (Wiener filter).\n"
         "\n"
         "The sums are exact integers: the map has the same bits on any number of ranks. They live on a grid four times "
-        "finer than the map, so memory grows quickly with the box: about 0.5 GB on each rank and 1 GB on the first for "
-        "a box of 64 pixels, eight times that for each doubling. --max-resolution lessens it.",
+        "finer than the map, so memory grows quickly with the box: about 0.2 GB on each rank and 0.6 GB on the first "
+        "for "
+        "a box of 64 pixels, eight times that for each doubling. --max-resolution lessens it; what would need more "
+        "than "
+        "--max-memory is refused before the first image is read.",
     .examples =
         "  frazil backproject truth.star --output map.mrc\n"
         "  mpirun -n 8 frazil backproject run1/particles.star --halves --prior spectrum --output map.mrc\n",

@@ -57,6 +57,7 @@ expect_error 1 "fewer than 3 shells" sim/truth.star --output x.mrc --max-resolut
 expect_error 1 "is larger than the box" sim/truth.star --output x.mrc --mask-diameter 200
 expect_error 1 "did you mean" sim/truth.star --output x.mrc --prior spectum
 expect_error 2 "nowhere/x.mrc" sim/truth.star --output nowhere/x.mrc
+expect_error 1 "all 300 images are in one half-set" sim/odd.star --halves --output x.mrc
 head -c 100000 sim/particles.mrcs >short.mrcs
 sed 's/particles.mrcs/short.mrcs/' sim/truth.star >short.star
 expect_error 1 "short.mrcs" short.star --output x.mrc

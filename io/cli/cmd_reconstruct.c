@@ -67,7 +67,7 @@ typedef struct session {
   char parameters[4096], label[200];
 } session;
 
-enum { TILE = 16, DEFAULT_LIMIT = 14 };
+enum { TILE = 16, DEFAULT_LIMIT = 14, PASSES_MAX = 10000 };
 static const int64_t IMAGE_CACHE = (int64_t)256 << 20, SLICE_CACHE = (int64_t)384 << 20;
 
 /* ---- settings ---- */
@@ -83,12 +83,20 @@ static fz_status parse_ladder(const char *text, int limit, fz_schedule *schedule
   schedule->n_ladder = 0;
   for (const char *at = text; *at;) {
     char *end;
-    long kmax = strtol(at, &end, 10);
-    if (end == at || kmax < 3 || kmax > limit || (*end && *end != ','))
-      return fz_fail(err, FZ_EINVAL, "--kmax-schedule %s: want shells such as 3,4,6,8, each from 3 to %d", text, limit);
+    long kmax = strtol(at, &end, 10), passes = 0;
+    bool valid = end != at && kmax >= 3 && kmax <= limit;
+    if (*end == 'x') {
+      at = end + 1;
+      passes = strtol(at, &end, 10);
+      valid = valid && end != at && passes >= 1 && passes <= PASSES_MAX;
+    }
+    if (!valid || (*end && *end != ','))
+      return fz_fail(err, FZ_EINVAL,
+                     "--kmax-schedule %s: want shells such as 3,4,6,8 or 3,4,6x2,8x4, each from 3 to %d", text, limit);
     if (schedule->n_ladder == FZ_SCHEDULE_MAX)
       return fz_fail(err, FZ_EINVAL, "--kmax-schedule: more than %d steps", FZ_SCHEDULE_MAX);
-    schedule->ladder[schedule->n_ladder++] = (fz_schedule_step){(int)kmax, *end ? 1 : 2, *end ? 100 : 200};
+    if (!passes) passes = *end ? 1 : 2;
+    schedule->ladder[schedule->n_ladder++] = (fz_schedule_step){(int)kmax, (double)passes, *end ? 100 : 200};
     at = *end ? end + 1 : end;
   }
   return schedule->n_ladder ? FZ_OK : fz_fail(err, FZ_EINVAL, "--kmax-schedule is empty");
@@ -166,7 +174,8 @@ static void write_parameters(session *s, const fz_run_settings *set) {
                (long long)r->batch, set->optimizer.step, 2 * s->data.mask_radius_px, set->sampling.shift_range_px,
                set->sampling.shift_step_px, r->angular_step_deg, set->max_refine_passes, set->schedule.kmax_limit);
   for (int i = 0; i < set->schedule.n_ladder && used > 0 && (size_t)used < n; i++)
-    used += snprintf(s->parameters + used, n - (size_t)used, " %d", set->schedule.ladder[i].kmax);
+    used += snprintf(s->parameters + used, n - (size_t)used, " %dx%g", set->schedule.ladder[i].kmax,
+                     set->schedule.ladder[i].passes);
   snprintf(s->label, sizeof s->label, "frazil %s (%s) reconstruct seed %lld", fz_version(), fz_git_revision(),
            (long long)r->seed);
 }
@@ -445,7 +454,8 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
        .type = FZ_OPTION_TEXT,
        .target = &r.schedule,
        .metavar = "LIST",
-       .help = "band limits of the climb in shells, such as 3,4,6,8; automatic when not given"},
+       .help = "band limits of the climb in shells with the passes at each, such as 3,4,6x2,8x4; without xN one pass, "
+               "two at the last; automatic when not given"},
       {.name = "max-resolution",
        .type = FZ_OPTION_REAL,
        .target = &r.max_resolution_A,

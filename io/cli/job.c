@@ -92,6 +92,7 @@ static fz_status append_record(const fz_job *job, progress *p, const char *what,
   fz_io_json_i64(&json, "step", p->steps);
   fz_io_json_text(&json, "place", what);
   fz_io_json_f64(&json, "gain", run->last_gain);
+  fz_io_json_f64(&json, "passes", run->passes);
   fz_io_json_f64(&json, "fraction", fz_run_fraction(run));
   fz_io_json_f64(&json, "seconds", seconds);
   if (run->phase == FZ_RUN_REFINE || run->phase == FZ_RUN_COMPLETE)

@@ -220,8 +220,10 @@ static void centre_images(fz_run *run) {
 
 static fz_status step_climb(fz_run *run, fz_error *err) {
   const fz_schedule *schedule = &run->settings.schedule;
+  double before = fz_optimizer_passes(run->optimizer);
   fz_status st = fz_optimizer_step(run->optimizer, err);
   if (st != FZ_OK) return st;
+  run->passes += fz_optimizer_passes(run->optimizer) - before;
   run->last_gain = run->optimizer->gain;
   if (fz_optimizer_passes(run->optimizer) < schedule->ladder[run->rung].passes - 1e-9) return FZ_OK;
   memcpy(run->w, run->optimizer->w, sizeof *run->w * (size_t)run->view->dim);
@@ -281,6 +283,7 @@ static fz_status step_compare(fz_run *run, fz_error *err) {
   run->last_gain = run->start_gain[run->start] = gain;
   if (gain > run->best_gain) FZ_TRY(keep_as_best(run, gain));
   run->cost_done += cost_of_pass(&run->settings, run->data, FZ_RUN_COMPARE, present_kmax(run));
+  run->passes++;
   close_stage(run);
   fz_free(&run->w);
   run->m = run->rung = 0;
@@ -394,6 +397,7 @@ static fz_status step_refine(fz_run *run, fz_error *err) {
   FZ_TRY(half_fsc(run, err));
   centre_images(run);
   run->cost_done += cost_of_pass(&run->settings, run->data, FZ_RUN_REFINE, (int)run->kmax);
+  run->passes++;
   choose_next_pass(run);
   close_stage(run);
 done:
@@ -438,6 +442,7 @@ void fz_run_scalars(fz_run *run, fz_state_list *list) {
   fz_state_add_f64(list, "run/best_gain", &run->best_gain, "nats", "mean gain per image of the best start");
   fz_state_add_f64(list, "run/best_shell", &run->best_shell, "shells", "where the half-maps part, at best");
   fz_state_add_f64(list, "run/cost_done", &run->cost_done, "1", "work done, in the units of the cost model");
+  fz_state_add_f64(list, "run/passes", &run->passes, "1", "images evaluated / images");
   fz_state_add_f64(list, "run/last_gain", &run->last_gain, "nats", "mean gain per image of the last step");
   fz_state_add_array(list, "run/start_gain", FZ_STATE_F64, 1, (int64_t[]){FZ_RUN_STARTS_MAX}, run->start_gain, "nats",
                      "mean gain per image of each start in the common E-step");

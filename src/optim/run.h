@@ -51,6 +51,7 @@ typedef struct fz_run {
   int64_t m, best_m; /* work box of w, of best_w; 0: none */
   double best_gain, best_shell;
   double cost_done; /* in units of the cost model */
+  double passes;    /* cost-weighted: images evaluated / N, all starts and refinement together */
   double start_gain[FZ_RUN_STARTS_MAX];
   double *w;                  /* [n_classes][m]^3 */
   double *best_w;             /* [n_classes][best_m]^3 */

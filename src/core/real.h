@@ -13,7 +13,7 @@ typedef float fz_real;
 
 /* Kernels that profit from wide vectors are built for several instruction sets; the loader picks one. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define FZ_KERNEL __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define FZ_KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define FZ_KERNEL
 #endif

@@ -18,6 +18,8 @@
 #ifdef FZ_DOUBLE
 #define gemm cblas_dgemm
 #define exp_negative fz_exp_negative_f64
+#define select fz_select_f64
+typedef fz_lanes_f64 lanes;
 #define fill_table fz_kb_fill_table_f64
 #define add_fixed fz_fixed_add_f64
 #define create_engine fz_engine_direct_f64
@@ -25,13 +27,17 @@ static const double NEGLIGIBLE = 1e300; /* never skip */
 #else
 #define gemm cblas_sgemm
 #define exp_negative fz_exp_negative_f32
+#define select fz_select_f32
+typedef fz_lanes_f32 lanes;
 #define fill_table fz_kb_fill_table_f32
 #define add_fixed fz_fixed_add_f32
 #define create_engine fz_engine_direct_f32
 static const double NEGLIGIBLE = 32.0; /* exp(-32) of the running maximum: below float's resolution of the sum */
 #endif
 
-enum { BLOCK = 96, TURNS = 2 };
+enum { BLOCK = 96, TURNS = 2, LANES = sizeof(lanes) / sizeof(fz_real) };
+_Static_assert(BLOCK % LANES == 0, "rows of scores are whole vectors");
+static const fz_real NOTHING = (fz_real)-1e30; /* score of a column that is not there */
 
 typedef struct workspace {
   fz_real *x_re, *x_im;                              /* [rows][padded] shifted, turned images */
@@ -215,62 +221,76 @@ FZ_KERNEL static void slice_power(const block_view *v, ptrdiff_t padded, fz_real
   }
 }
 
-/* From the products to the two scores; returns the largest of one row. */
+static inline __attribute__((always_inline)) lanes load(const fz_real *from) {
+  lanes x;
+  memcpy(&x, from, sizeof x);
+  return x;
+}
+
+static inline __attribute__((always_inline)) void store(fz_real *to, lanes x) {
+  memcpy(to, &x, sizeof x);
+}
+
+static inline __attribute__((always_inline)) double sum_lanes(lanes x) {
+  double sum = 0;
+  for (int l = 0; l < LANES; l++) sum += x[l];
+  return sum;
+}
+
+/* From the products to the two scores; returns the largest of one row. Columns from `count` on become NOTHING. */
 FZ_KERNEL static fz_real finish_row(fz_real *p, fz_real *q, const fz_real *norm, fz_real log_prior, int count) {
-  fz_real largest = (fz_real)-1e30;
-  for (int c = 0; c < count; c++) {
-    fz_real base = log_prior - (fz_real)0.5 * norm[c], a = p[c], b = q[c];
-    fz_real plus = base + a + b, minus = base + a - b;
-    p[c] = plus;
-    q[c] = minus;
-    fz_real best = plus > minus ? plus : minus;
-    largest = largest > best ? largest : best;
+  for (int c = count; c < BLOCK; c++) p[c] = q[c] = 0;
+  lanes largest = (lanes){0} + NOTHING;
+  int whole = count / LANES * LANES;
+  for (int c = 0; c < BLOCK; c += LANES) {
+    lanes base = log_prior - (fz_real)0.5 * load(norm + c), a = load(p + c), b = load(q + c);
+    lanes plus = base + a + b, minus = base + a - b;
+    store(p + c, plus);
+    store(q + c, minus);
+    if (c >= whole) continue;
+    lanes best = select(plus > minus, plus, minus);
+    largest = select(largest > best, largest, best);
   }
-  return largest;
+  fz_real best = NOTHING;
+  for (int l = 0; l < LANES; l++) best = best > largest[l] ? best : largest[l];
+  for (int c = whole; c < count; c++) {
+    best = best > p[c] ? best : p[c];
+    best = best > q[c] ? best : q[c];
+  }
+  for (int c = count; c < BLOCK; c++) p[c] = q[c] = NOTHING;
+  return best;
 }
 
-FZ_KERNEL static double sum_exp_row(const fz_real *p, const fz_real *q, fz_real shift, int count) {
-  fz_real lane[16] = {0};
-  int c = 0;
-  for (; c + 16 <= count; c += 16)
-    for (int l = 0; l < 16; l++) lane[l] += exp_negative(p[c + l] - shift) + exp_negative(q[c + l] - shift);
-  double sum = 0;
-  for (int l = 0; l < 16; l++) sum += lane[l];
-  for (; c < count; c++) sum += exp_negative(p[c] - shift) + exp_negative(q[c] - shift);
-  return sum;
+FZ_KERNEL static double sum_exp_row(const fz_real *p, const fz_real *q, fz_real shift) {
+  lanes sum = {0};
+  for (int c = 0; c < BLOCK; c += LANES) sum += exp_negative(load(p + c) - shift) + exp_negative(load(q + c) - shift);
+  return sum_lanes(sum);
 }
 
-/* p, q: scores in, gamma_plus + gamma_minus and their difference out; returns sum of gamma x score. */
+/* exp(score - total) of scores that rounding may have put above the total; 0 below the floor. */
+static inline __attribute__((always_inline)) lanes posterior_weight(lanes score, fz_real log_total,
+                                                                    fz_real floor_weight) {
+  lanes zero = {0}, x = score - log_total;
+  lanes weight = exp_negative(select(x < zero, x, zero));
+  return select(weight > floor_weight, weight, zero);
+}
+
+/* p, q: scores in, gamma_plus + gamma_minus and their difference out, added to mass.
+ * moment += sum of gamma x score; returns the sum of gamma. */
 FZ_KERNEL static double weight_row(fz_real *p, fz_real *q, fz_real *mass, fz_real log_total, fz_real floor_weight,
-                                   int count) {
-  fz_real moment[16] = {0};
-  int c = 0;
-  for (; c + 16 <= count; c += 16)
-    for (int l = 0; l < 16; l++) {
-      fz_real sp = p[c + l], sq = q[c + l];
-      fz_real gp = exp_negative(sp < log_total ? sp - log_total : 0),
-              gm = exp_negative(sq < log_total ? sq - log_total : 0);
-      gp = gp > floor_weight ? gp : 0;
-      gm = gm > floor_weight ? gm : 0;
-      moment[l] += gp * sp + gm * sq;
-      p[c + l] = gp + gm;
-      q[c + l] = gp - gm;
-      mass[c + l] += gp + gm;
-    }
-  double sum = 0;
-  for (int l = 0; l < 16; l++) sum += moment[l];
-  for (; c < count; c++) {
-    fz_real sp = p[c], sq = q[c];
-    fz_real gp = exp_negative(sp < log_total ? sp - log_total : 0),
-            gm = exp_negative(sq < log_total ? sq - log_total : 0);
-    gp = gp > floor_weight ? gp : 0;
-    gm = gm > floor_weight ? gm : 0;
-    sum += gp * sp + gm * sq;
-    p[c] = gp + gm;
-    q[c] = gp - gm;
-    mass[c] += gp + gm;
+                                   double *moment) {
+  lanes first = {0}, total = {0};
+  for (int c = 0; c < BLOCK; c += LANES) {
+    lanes sp = load(p + c), sq = load(q + c);
+    lanes gp = posterior_weight(sp, log_total, floor_weight), gm = posterior_weight(sq, log_total, floor_weight);
+    first += gp * sp + gm * sq;
+    total += gp + gm;
+    store(p + c, gp + gm);
+    store(q + c, gp - gm);
+    store(mass + c, load(mass + c) + (gp + gm));
   }
-  return sum;
+  *moment += sum_lanes(first);
+  return sum_lanes(total);
 }
 
 static void score_block(const direct *d, workspace *w, const fz_tile *tile, const block_view *v) {
@@ -313,7 +333,7 @@ static void find_totals(const direct *d, workspace *w, const fz_tile *tile, fz_i
       if (largest > running[i] - NEGLIGIBLE)
         for (int r = 0; r < d->rows_per_image; r++) {
           ptrdiff_t row = ((ptrdiff_t)i * d->rows_per_image + r) * BLOCK;
-          sum += sum_exp_row(w->p + row, w->q + row, (fz_real)largest, v.count);
+          sum += sum_exp_row(w->p + row, w->q + row, (fz_real)largest);
         }
       w->block_max[i * d->blocks + b] = largest;
       w->block_sum[i * d->blocks + b] = sum;
@@ -346,17 +366,15 @@ static void find_best(const direct *d, const workspace *w, const block_view *v, 
   }
 }
 
-static void weigh_image(const direct *d, workspace *w, const block_view *v, int i, fz_image_posterior *post) {
+static void weigh_image(const direct *d, workspace *w, int i, fz_image_posterior *post) {
   fz_real floor_weight = d->setup.cutoff > 0 ? (fz_real)exp(-d->setup.cutoff) : (fz_real)0;
   for (int r = 0; r < d->rows_per_image; r++) {
     ptrdiff_t row = ((ptrdiff_t)i * d->rows_per_image + r) * BLOCK;
     int turn = r / d->q->n_shifts, t = r % d->q->n_shifts;
-    fz_real *mass = w->mass + (i * TURNS + turn) * BLOCK;
-    double before = 0, after = 0;
-    for (int c = 0; c < v->count; c++) before += mass[c];
-    post->entropy -= weight_row(w->p + row, w->q + row, mass, (fz_real)post->gain, floor_weight, v->count);
-    for (int c = 0; c < v->count; c++) after += mass[c];
-    w->shift[t] += after - before;
+    double moment = 0;
+    w->shift[t] += weight_row(w->p + row, w->q + row, w->mass + (i * TURNS + turn) * BLOCK, (fz_real)post->gain,
+                              floor_weight, &moment);
+    post->entropy -= moment;
   }
 }
 
@@ -369,10 +387,12 @@ static void clear_image(const direct *d, workspace *w, int i) {
 /* Gather the columns that carry weight to the front, so that products and scatters see only those. */
 static int pack_columns(const direct *d, workspace *w, const fz_tile *tile, int count, int *column) {
   int used = 0, rows = tile->n * d->rows_per_image;
+  /* All columns below this together could hold a thousandth of the tile's posterior. */
+  double least = d->setup.cutoff > 0 ? 1e-3 * tile->n / (double)d->columns : 0;
   for (int c = 0; c < count; c++) {
     fz_real sum = 0;
     for (int r = 0; r < tile->n * TURNS; r++) sum += w->mass[r * BLOCK + c];
-    if (sum > 0) column[used++] = c;
+    if (sum > least) column[used++] = c;
   }
   if (used == count) return used;
   for (int r = 0; r < rows; r++)
@@ -462,7 +482,7 @@ static void gather_moments(const direct *d, workspace *w, const fz_tile *tile, i
       if (largest > posterior[i].gain - cutoff) {
         finish_image(d, w, &v, i);
         if (largest == overall[i]) find_best(d, w, &v, i, largest, &posterior[i]);
-        weigh_image(d, w, &v, i, &posterior[i]);
+        weigh_image(d, w, i, &posterior[i]);
       } else {
         clear_image(d, w, i);
       }

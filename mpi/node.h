@@ -7,5 +7,7 @@
 
 /** True on exactly one rank of every node. collective */
 bool fz_mpi_node_leader(fz_mpi *comm);
+/** Ranks on this rank's node. collective */
+int fz_mpi_node_ranks(fz_mpi *comm);
 
 #endif

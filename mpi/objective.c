@@ -34,9 +34,27 @@ static int64_t tile_images(const void *self, int64_t tile) {
   return data->tile_first[tile + 1] - data->tile_first[tile];
 }
 
-/* Work through tickets with this rank's threads; `done` lists the particles whose states changed. */
-static fz_status work(fz_mpi_objective *o, const int64_t *tile, int64_t n, int64_t *words, int64_t *done,
-                      int64_t *n_done, bool *stopped, fz_error *err) {
+/* The particles that this rank has scored, with the states they had before. */
+typedef struct progress {
+  int64_t n, *particle;
+  fz_image_state *before;
+} progress;
+
+static void remember(progress *done, const fz_dataset *data, int64_t tile) {
+  for (int64_t i = data->tile_first[tile]; i < data->tile_first[tile + 1]; i++) {
+    done->before[done->n] = data->state[data->particle[i]];
+    done->particle[done->n++] = data->particle[i];
+  }
+}
+
+/* A pass that is given up leaves no trace: each rank has scored other images. */
+static void take_back(const progress *done, fz_dataset *data) {
+  for (int64_t i = 0; i < done->n; i++) data->state[done->particle[i]] = done->before[i];
+}
+
+/* Work through tickets with this rank's threads. */
+static fz_status work(fz_mpi_objective *o, const int64_t *tile, int64_t n, int64_t *words, progress *done,
+                      bool *stopped, fz_error *err) {
   fz_stage *stage = &o->stage;
   const fz_dataset *data = stage->data;
   int threads = stage->spec.threads;
@@ -44,6 +62,7 @@ static fz_status work(fz_mpi_objective *o, const int64_t *tile, int64_t n, int64
   int64_t first;
   int granted;
   while ((granted = fz_mpi_tickets_take_many(o->tickets, threads, &first)) > 0) {
+    for (int t = 0; t < granted; t++) remember(done, data, tile[first + t]);
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int t = 0; t < granted; t++) {
       fz_error mine = {0};
@@ -56,9 +75,6 @@ static fz_status work(fz_mpi_objective *o, const int64_t *tile, int64_t n, int64
         }
       }
     }
-    for (int t = 0; t < granted; t++)
-      for (int64_t i = data->tile_first[tile[first + t]]; i < data->tile_first[tile[first + t] + 1]; i++)
-        done[(*n_done)++] = data->particle[i];
     if (o->stop && o->stop(o->stop_context)) *stopped = true;
     if (st != FZ_OK || *stopped) fz_mpi_tickets_close(o->tickets);
     if (first + granted < n && data->images.prefetch) {
@@ -74,30 +90,34 @@ static fz_status evaluate(void *self, const double *w, const int64_t *tile, int6
   int classes = o->stage.spec.n_classes;
   fz_dataset *data = o->stage.data;
   const double **volume = fz_alloc(classes, sizeof *volume);
-  int64_t images = 0, n_done = 0;
+  int64_t images = 0;
   for (int64_t t = 0; t < n; t++) images += tile_images(o, tile[t]);
-  int64_t *done = fz_alloc(images, sizeof *done);
-  fz_status st =
-      volume && done ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory for an E-step of %lld images", (long long)images);
+  progress scored = {.particle = fz_alloc(images, sizeof *scored.particle),
+                     .before = fz_alloc(images, sizeof *scored.before)};
+  fz_status st = volume && scored.particle && scored.before ? FZ_OK : FZ_ENOMEM;
+  if (st != FZ_OK) fz_fail(err, st, "no memory for an E-step of %lld images", (long long)images);
   FZ_TRY(fz_mpi_agree(o->comm, st, err));
   for (ptrdiff_t i = 0; i < o->view.dim; i++) o->masked[i] = w[i] * o->mask[i % voxels_of(o)];
   for (int k = 0; k < classes; k++) volume[k] = o->masked + k * voxels_of(o);
   st = o->stage.engine.set_volumes(o->stage.engine.self, volume, o->class_prior);
+  if (st != FZ_OK) fz_fail(err, st, "no memory for the slices of %d volumes", classes);
   FZ_TRY(fz_mpi_agree(o->comm, st, err));
   memset(words, 0, sizeof *words * (size_t)o->stage.layout.total);
   fz_mpi_tickets_open(o->tickets, n);
   bool stopped = false;
-  st = work(o, tile, n, words, done, &n_done, &stopped, err);
-  FZ_TRY(fz_mpi_agree(o->comm, st, err));
-  if (fz_mpi_any(o->comm, stopped)) {
-    st = fz_fail(err, FZ_ESTOPPED, "stopped on request");
+  st = work(o, tile, n, words, &scored, &stopped, err);
+  if (st == FZ_OK && stopped) st = fz_fail(err, FZ_ESTOPPED, "stopped on request");
+  st = fz_mpi_agree(o->comm, st, err);
+  if (st != FZ_OK) {
+    take_back(&scored, data);
     goto done;
   }
   fz_mpi_sum_i64(o->comm, words, o->stage.layout.total);
-  st = fz_mpi_merge_records(o->comm, data->state, sizeof *data->state, data->table->n, done, n_done, err);
+  st = fz_mpi_merge_records(o->comm, data->state, sizeof *data->state, data->table->n, scored.particle, scored.n, err);
 done:
   fz_free(&volume);
-  fz_free(&done);
+  fz_free(&scored.particle);
+  fz_free(&scored.before);
   return st;
 }
 
@@ -158,7 +178,8 @@ static fz_status maximize(void *self, const double *moments, double images, int 
     if (st == FZ_OK) st = solve(o, o->voxels, w + k * voxels_of(o), iterations, err);
     o->class_prior[k] = fmax(moments[l->length[FZ_SECTION_B] + l->length[FZ_SECTION_A] + k], 1e-6);
   }
-  return st == FZ_ENOMEM ? fz_fail(err, st, "no memory for an M-step") : st;
+  if (st == FZ_ENOMEM) fz_fail(err, st, "no memory for an M-step");
+  return fz_mpi_agree(o->comm, st, err);
 }
 
 /* R w in full: the prior's part of the normal operator, by an operator without data. */
@@ -184,7 +205,8 @@ static fz_status gradient(void *self, const int64_t *words, const double *w, dou
     st = fz_normal_right_side(o->normal, &l->b_cube, o->cells + 2 * k * l->b_cube.cells, 1.0 / images, o->voxels);
     for (ptrdiff_t i = 0; i < voxels_of(o); i++) to[i] = to[i] / total + o->voxels[i];
   }
-  return st == FZ_OK ? FZ_OK : fz_fail(err, st, "no memory for a gradient");
+  if (st != FZ_OK) fz_fail(err, st, "no memory for a gradient");
+  return fz_mpi_agree(o->comm, st, err);
 }
 
 static fz_status precondition(void *self, const double *moments, int iterations, const double *g, double *step,
@@ -201,7 +223,8 @@ static fz_status precondition(void *self, const double *moments, int iterations,
     }
     if (st == FZ_OK) st = solve(o, o->voxels, x, iterations, err);
   }
-  return st == FZ_ENOMEM ? fz_fail(err, st, "no memory for a preconditioned step") : st;
+  if (st == FZ_ENOMEM) fz_fail(err, st, "no memory for a preconditioned step");
+  return fz_mpi_agree(o->comm, st, err);
 }
 
 static double prior_value(const void *self, const double *w) {
@@ -210,6 +233,7 @@ static double prior_value(const void *self, const double *w) {
   if (!g || prior_gradient(o, w, g) != FZ_OK) sum = NAN;
   for (ptrdiff_t i = 0; g && i < o->view.dim; i++) sum += 0.5 * g[i] * w[i];
   fz_free(&g);
+  if (fz_mpi_any(o->comm, isnan(sum))) sum = NAN; /* out of memory here means diverged everywhere */
   return sum / (double)o->view.n_images;
 }
 

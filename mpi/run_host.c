@@ -16,6 +16,10 @@ static void close_stage(void *self) {
   fz_mpi_objective_close(&((fz_mpi_run_host *)self)->objective);
 }
 
+static fz_status agree(void *self, fz_status st, fz_error *err) {
+  return fz_mpi_agree(((fz_mpi_run_host *)self)->comm, st, err);
+}
+
 fz_run_host fz_mpi_run_host_view(fz_mpi_run_host *host) {
-  return (fz_run_host){.self = host, .open = open_stage, .close = close_stage};
+  return (fz_run_host){.self = host, .open = open_stage, .close = close_stage, .agree = agree};
 }

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "core/log.h"
@@ -20,6 +23,7 @@
 #include "io/run_dir.h"
 #include "mpi/dataset.h"
 #include "mpi/memory.h"
+#include "mpi/node.h"
 #include "mpi/run_host.h"
 
 static const fz_command page = {
@@ -64,19 +68,27 @@ typedef struct session {
   fz_run run;
   FILE *log;
   int64_t cache_bytes, base_bytes;
+  double began;
+  int threads;
   char parameters[4096], label[200];
 } session;
 
 enum { TILE = 16, DEFAULT_LIMIT = 14, PASSES_MAX = 10000 };
 static const int64_t IMAGE_CACHE = (int64_t)256 << 20, SLICE_CACHE = (int64_t)384 << 20;
 
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 /* ---- settings ---- */
 
-static int default_threads(const fz_mpi *comm) {
-  int threads = omp_get_max_threads();
+/* Unbound ranks see all cores of their node, bound ones only their own. collective */
+static int default_threads(fz_mpi *comm) {
+  int threads = omp_get_max_threads(), share = (int)sysconf(_SC_NPROCESSORS_ONLN) / fz_mpi_node_ranks(comm);
   if (getenv("OMP_NUM_THREADS")) return threads;
-  int share = threads / fz_mpi_size(comm); /* unbound ranks see all cores of the node */
-  return share > 1 ? share : 1;
+  return share < 1 ? 1 : share < threads ? share : threads;
 }
 
 static fz_status parse_ladder(const char *text, int limit, fz_schedule *schedule, fz_error *err) {
@@ -106,7 +118,6 @@ static fz_status make_settings(session *s, fz_run_settings *out, fz_error *err) 
   const request *r = s->r;
   const fz_dataset *data = &s->data;
   int nyquist = data->box / 2 - 2, limit = nyquist < DEFAULT_LIMIT ? nyquist : DEFAULT_LIMIT;
-  if (data->box < 12) return fz_fail(err, FZ_EINPUT, "images of %d px are too small: at least 12 px", data->box);
   if (r->max_resolution_A > 0) {
     double shell = data->box * data->pixel_A / r->max_resolution_A;
     if (shell < 3 || shell > nyquist + 1)
@@ -117,7 +128,7 @@ static fz_status make_settings(session *s, fz_run_settings *out, fz_error *err) 
   *out = (fz_run_settings){.seed = (uint64_t)r->seed,
                            .starts = s->initial ? 1 : (int)r->starts,
                            .n_classes = (int)r->classes,
-                           .threads = r->threads > 0 ? (int)r->threads : default_threads(s->comm),
+                           .threads = s->threads,
                            .double_precision = !strcmp(r->precision, "double"),
                            .cache_bytes = SLICE_CACHE,
                            .kind = fz_optimizer_find(r->algorithm),
@@ -163,16 +174,23 @@ static uint32_t fingerprint(const fz_particles *table) {
 /* All that the bits of the result depend on, one per line, for checkpoints to compare. */
 static void write_parameters(session *s, const fz_run_settings *set) {
   const request *r = s->r;
+  const double pixel_A = s->data.pixel_A;
   size_t n = sizeof s->parameters;
+  char start[40] = "random";
+  if (s->initial) {
+    ptrdiff_t bytes = (ptrdiff_t)sizeof *s->initial * s->data.box * s->data.box * s->data.box;
+    snprintf(start, sizeof start, "map crc %08lx",
+             crc32_z(crc32(0, NULL, 0), (const Bytef *)s->initial, (z_size_t)bytes));
+  }
   int used =
       snprintf(s->parameters, n,
                "frazil %s\nparticles %lld crc %08x usable %lld\nseed %lld\nstarts %d\nclasses %d\nalgorithm %s\n"
                "precision %s\ninit %s\nbatch %lld\nstep %g\nmask-diameter %g\nshift-range %g\nshift-step %g\n"
                "angular-step %g\nmax-passes %d\nmax-shell %d\nladder",
                fz_version(), (long long)s->data.table->n, (unsigned)fingerprint(s->data.table), (long long)s->data.n,
-               (long long)r->seed, set->starts, set->n_classes, r->algorithm, r->precision, r->init,
-               (long long)r->batch, set->optimizer.step, 2 * s->data.mask_radius_px, set->sampling.shift_range_px,
-               set->sampling.shift_step_px, r->angular_step_deg, set->max_refine_passes, set->schedule.kmax_limit);
+               (long long)r->seed, set->starts, set->n_classes, r->algorithm, r->precision, start, (long long)r->batch,
+               set->optimizer.step, 2 * s->data.mask_radius_px * pixel_A, set->sampling.shift_range_px * pixel_A,
+               r->shift_step_A, r->angular_step_deg, set->max_refine_passes, set->schedule.kmax_limit);
   for (int i = 0; i < set->schedule.n_ladder && used > 0 && (size_t)used < n; i++)
     used += snprintf(s->parameters + used, n - (size_t)used, " %dx%g", set->schedule.ladder[i].kmax,
                      set->schedule.ladder[i].passes);
@@ -217,6 +235,8 @@ static fz_status refuse_many_excluded(const session *s, fz_error *err) {
 
 static fz_status open_dataset(session *s, fz_error *err) {
   const fz_optics *optics = &fz_io_particles_table(s->particles)->optics[0];
+  if (s->images.box < 12)
+    return fz_fail(err, FZ_EINPUT, "%s: images of %d px are too small: at least 12 px", s->r->particles, s->images.box);
   double radius = s->r->mask_diameter_A > 0 ? 0.5 * s->r->mask_diameter_A / optics->pixel_A : 0.45 * s->images.box;
   if (radius > 0.5 * s->images.box - 1 || radius < 3)
     return fz_fail(err, FZ_EINVAL, "--mask-diameter %g: the box of %d px leaves room for %.0f to %.0f A",
@@ -305,7 +325,9 @@ static fz_status run_job(session *s, const fz_run_settings *set, const fz_option
     fz_log(FZ_LOG_INFO, "%s holds a finished run of these parameters; --fresh starts over", s->r->output);
     goto done;
   }
-  st = fz_io_stop_create(s->comm, s->r->output, s->r->max_time, &s->stop, err);
+  /* The time limit counts from the start of the program: reading a large data set takes its part. */
+  double left = s->r->max_time > 0 ? fmax(1e-3, s->r->max_time - (now() - s->began)) : 0;
+  st = fz_io_stop_create(s->comm, s->r->output, left, &s->stop, err);
   if (st == FZ_OK && fz_mpi_rank(s->comm) == 0) st = write_yaml(s, table, err);
   FZ_TRY(fz_mpi_agree(s->comm, st, err));
   job.stop = s->stop;
@@ -320,6 +342,24 @@ static fz_status run_job(session *s, const fz_run_settings *set, const fz_option
          s->r->output, s->data.box * s->data.pixel_A / s->run.best_shell, peak);
 done:
   return st;
+}
+
+/* Results written over what they were made from could be neither repeated nor continued. */
+static fz_status refuse_to_overwrite(const request *r, fz_error *err) {
+  static const char *const results[] = {"particles.star", "excluded.star", "map.mrc", "half1.mrc", "half2.mrc"};
+  const char *const inputs[] = {r->particles, r->init};
+  for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
+    for (size_t k = 0; k < sizeof results / sizeof results[0]; k++) {
+      char path[FZ_PATH_MAX];
+      struct stat input, result;
+      fz_status st = fz_io_path_join(path, r->output, results[k], err);
+      if (st != FZ_OK) return st;
+      if (stat(inputs[i], &input) != 0 || stat(path, &result) != 0) continue;
+      if (input.st_dev == result.st_dev && input.st_ino == result.st_ino)
+        return fz_fail(err, FZ_EINVAL, "%s is an input, and --output %s would overwrite it: choose another folder",
+                       inputs[i], r->output);
+    }
+  return FZ_OK;
 }
 
 static void copy_log(session *s) {
@@ -346,11 +386,15 @@ static void close_session(session *s) {
 }
 
 static fz_status reconstruct(fz_mpi *comm, const request *r, const fz_option *table, fz_error *err) {
-  session s = {.comm = comm, .r = r, .base_bytes = fz_mpi_memory_peak_bytes()};
+  session s = {.comm = comm, .r = r, .base_bytes = fz_mpi_memory_peak_bytes(), .began = now()};
   fz_run_settings settings;
   fz_status st;
+  int threads = default_threads(comm);
+  s.threads = r->threads > 0 ? (int)r->threads : threads;
+  omp_set_num_threads(s.threads); /* of the opening scan, too */
   FZ_TRY(open_particles(&s, err));
   if (!r->dry_run) {
+    FZ_TRY(fz_mpi_agree(comm, fz_mpi_rank(comm) == 0 ? refuse_to_overwrite(r, err) : FZ_OK, err));
     FZ_TRY(fz_io_run_dir_open(comm, r->output, &s.dir, err));
     copy_log(&s);
   }

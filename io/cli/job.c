@@ -1,5 +1,6 @@
 #include "io/cli/job.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -199,6 +200,14 @@ fz_status fz_job_is_finished(const fz_job *job, bool *finished, fz_error *err) {
   return st;
 }
 
+/* Its presence marks a finished run: one that an earlier run left here must not speak for this one. */
+static fz_status remove_old_results(const fz_job *job, fz_error *err) {
+  char path[FZ_PATH_MAX];
+  fz_status st = fz_io_path_join(path, job->run_dir, "particles.star", err);
+  if (st != FZ_OK || unlink(path) == 0 || errno == ENOENT) return st;
+  return fz_fail(err, FZ_EIO, "%s: cannot remove: %s", path, strerror(errno));
+}
+
 /* ---- the loop ---- */
 
 static fz_status write_results(fz_job *job, fz_error *err) {
@@ -281,7 +290,8 @@ static fz_status begin(fz_job *job, progress *p, fz_error *err) {
   if (found) fz_log(FZ_LOG_INFO, "resumed after step %lld (%s)", (long long)p->steps, what);
   if (fz_mpi_rank(job->comm) == 0) {
     char path[FZ_PATH_MAX];
-    st = fz_io_path_join(path, job->run_dir, "metrics.jsonl", err);
+    if (!found) st = remove_old_results(job, err);
+    if (st == FZ_OK) st = fz_io_path_join(path, job->run_dir, "metrics.jsonl", err);
     if (st == FZ_OK) st = fz_io_records_open(path, p->steps, &p->records, err);
     if (st == FZ_OK) st = write_status(job, p, FZ_RUN_RUNNING, FZ_OK, "", err);
   }

@@ -23,7 +23,7 @@ fz_status fz_job_is_finished(const fz_job *job, bool *finished, fz_error *err);
 
 /** Run to the end: resume if there is a checkpoint, step, write metrics.jsonl, status.json, checkpoints, results.
  *  calls   collective
- *  fails   FZ_ESTOPPED after a stop request, with a checkpoint; FZ_EINPUT for a checkpoint of other parameters;
+ *  fails   FZ_ESTOPPED after a stop request, with a checkpoint; FZ_EINVAL for a checkpoint of other parameters;
  *          FZ_EDIVERGED, FZ_EIO, FZ_ENOMEM.  status.json then says the same */
 fz_status fz_job_run(fz_job *job, fz_error *err);
 

@@ -67,6 +67,11 @@ void fz_run_clear(fz_run *run) {
   *run = (fz_run){0};
 }
 
+/* Memory runs out on one rank alone: what each does by itself is agreed upon before the next collective step. */
+static fz_status agree(const fz_run *run, fz_status st, fz_error *err) {
+  return run->host.agree(run->host.self, st, err);
+}
+
 /* ---- opening the stage that the present place needs ---- */
 
 static fz_stage_spec stage_spec(const fz_run_settings *s, int box, int64_t phase, int64_t start, int kmax) {
@@ -92,11 +97,13 @@ static fz_status open_stage(fz_run *run, fz_error *err) {
   int kmax = present_kmax(run);
   fz_stage_spec spec = stage_spec(&run->settings, run->data->box, run->phase, run->start, kmax);
   double *inverse = fz_alloc(kmax + 2, sizeof *inverse);
-  if (!inverse) return fz_fail(err, FZ_ENOMEM, "no memory");
+  fz_status st = agree(run, inverse ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory for a spectrum"), err);
+  if (st != FZ_OK) goto done;
   for (int s = 0; s < kmax + 2; s++)
     inverse[s] = 1.0 / run->data->signal_tau2[s < run->data->n_shells ? s : run->data->n_shells - 1];
-  fz_status st = run->host.open(run->host.self, run->data, &spec, inverse, run->data->mask_radius_px, &run->view,
-                                &run->stage, err);
+  st = run->host.open(run->host.self, run->data, &spec, inverse, run->data->mask_radius_px, &run->view, &run->stage,
+                      err);
+done:
   fz_free(&inverse);
   return st;
 }
@@ -138,13 +145,14 @@ static fz_status prepare(fz_run *run, fz_error *err) {
   if (run->view || run->phase == FZ_RUN_COMPLETE) return FZ_OK;
   fz_status st;
   FZ_TRY(open_stage(run, err));
-  FZ_TRY(fit_volume(run, err));
+  FZ_TRY(agree(run, fit_volume(run, err), err));
   if (run->phase == FZ_RUN_CLIMB) {
     const fz_schedule_step *rung = &run->settings.schedule.ladder[run->rung];
     fz_optimizer_options options = run->settings.optimizer;
     if (options.batch_images == 0) options.batch_images = rung->batch_images;
     options.seed = run->settings.seed * 1000003u + (uint64_t)run->start * 101u + (uint64_t)run->rung;
-    FZ_TRY(fz_optimizer_create(run->settings.kind, run->view, &options, run->w, &run->optimizer, err));
+    st = fz_optimizer_create(run->settings.kind, run->view, &options, run->w, &run->optimizer, err);
+    FZ_TRY(agree(run, st, err));
   }
 done:
   return st;
@@ -157,7 +165,9 @@ fz_status fz_run_restore(fz_run *run, fz_error *err) {
   if (run->best_m && !(run->best_w = fz_alloc(classes * voxels(run->best_m), sizeof *run->w))) st = FZ_ENOMEM;
   for (int h = 0; h < 2 && run->phase == FZ_RUN_COMPLETE; h++)
     if (!(run->half[h] = fz_alloc(classes * voxels(run->m), sizeof(double)))) st = FZ_ENOMEM;
-  if (st != FZ_OK) return fz_fail(err, st, "no memory for the volumes of the checkpoint");
+  if (st != FZ_OK) fz_fail(err, st, "no memory for the volumes of the checkpoint");
+  st = agree(run, st, err);
+  if (st != FZ_OK) return st;
   return run->climbing ? prepare(run, err) : FZ_OK;
 }
 
@@ -275,8 +285,8 @@ static fz_status take_best(fz_run *run) {
 /* A common E-step decides between starts: same band limit, quadrature and noise. */
 static fz_status step_compare(fz_run *run, fz_error *err) {
   const fz_objective *f = run->view;
-  int64_t *tile = NULL, n, *words = fz_alloc(f->n_words, sizeof *words);
-  fz_status st = words ? all_tiles(run, -1, &tile, &n) : FZ_ENOMEM;
+  int64_t *tile = NULL, n = 0, *words = fz_alloc(f->n_words, sizeof *words);
+  fz_status st = agree(run, words ? all_tiles(run, -1, &tile, &n) : FZ_ENOMEM, err);
   if (st == FZ_OK) st = f->evaluate(f->self, run->w, tile, n, words, err);
   if (st != FZ_OK) goto done;
   double gain = f->gain(f->self, words) / (double)run->data->n;
@@ -379,11 +389,12 @@ static fz_status step_refine(fz_run *run, fz_error *err) {
   double *moments = fz_alloc(f->n_moments, sizeof *moments);
   fz_status st = words[0] && words[1] && moments ? FZ_OK : FZ_ENOMEM;
   for (int h = 0; h < 2 && st == FZ_OK; h++) st = all_tiles(run, h, &tile[h], &n[h]);
+  st = agree(run, st, err);
   for (int h = 0; h < 2 && st == FZ_OK; h++) st = f->evaluate(f->self, run->w, tile[h], n[h], words[h], err);
   if (st != FZ_OK) goto done;
   /* From here on nothing can be interrupted. */
   int iterations = run->settings.optimizer.full_iterations;
-  FZ_TRY(make_halves(run, err));
+  FZ_TRY(agree(run, make_halves(run, err), err));
   run->last_gain = (f->gain(f->self, words[0]) + f->gain(f->self, words[1])) / (double)run->data->n;
   for (int h = 0; h < 2; h++) {
     memcpy(run->half[h], run->w, sizeof *run->w * (size_t)f->dim);
@@ -413,11 +424,12 @@ fz_status fz_run_step(fz_run *run, fz_error *err) {
   fz_status st = prepare(run, err);
   if (st != FZ_OK) return st;
   switch (run->phase) {
-    case FZ_RUN_CLIMB: return step_climb(run, err);
-    case FZ_RUN_COMPARE: return step_compare(run, err);
-    case FZ_RUN_REFINE: return step_refine(run, err);
-    default: return FZ_OK;
+    case FZ_RUN_CLIMB: st = step_climb(run, err); break;
+    case FZ_RUN_COMPARE: st = step_compare(run, err); break;
+    case FZ_RUN_REFINE: st = step_refine(run, err); break;
+    default: break;
   }
+  return agree(run, st, err);
 }
 
 /* ---- writing down ---- */

@@ -22,6 +22,8 @@ typedef struct fz_run_host {
   fz_status (*open)(void *self, fz_dataset *data, const fz_stage_spec *spec, const double *inverse_tau2,
                     double mask_radius_px, const fz_objective **view, const fz_stage **stage, fz_error *err);
   void (*close)(void *self);
+  /** One verdict for all ranks about a step that each takes by itself (fz_mpi_agree). */
+  fz_status (*agree)(void *self, fz_status st, fz_error *err);
 } fz_run_host;
 
 typedef struct fz_run_settings {
@@ -71,7 +73,7 @@ void fz_run_clear(fz_run *run);
 /** After the scalars have been read into a fresh run: allocate what fz_run_arrays will list, open the stage of an
  *  optimizer under way.  collective as host.open is.  fails FZ_ENOMEM */
 fz_status fz_run_restore(fz_run *run, fz_error *err);
-/** One step. FZ_ESTOPPED leaves the run as it was before the step. */
+/** One step. FZ_ESTOPPED leaves the run as it was before the step.  collective as the host is; same on all ranks */
 fz_status fz_run_step(fz_run *run, fz_error *err);
 
 /** Scalars that say where the run stands, and the arrays of that place. Both are listed for writing. */

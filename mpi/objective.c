@@ -264,6 +264,8 @@ static void fill_view(fz_mpi_objective *o) {
                            .n_moments = l->length[FZ_SECTION_B] + l->length[FZ_SECTION_A] + l->length[FZ_SECTION_CLASS],
                            .n_tiles = o->stage.data->n_tiles,
                            .n_images = o->stage.data->n,
+                           .n_classes = o->stage.spec.n_classes,
+                           .class_prior = o->class_prior,
                            .tile_images = tile_images,
                            .evaluate = evaluate,
                            .images = images_in,

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -68,19 +67,12 @@ typedef struct session {
   fz_run run;
   FILE *log;
   int64_t cache_bytes, base_bytes;
-  double began;
   int threads;
   char parameters[4096], label[200];
 } session;
 
 enum { TILE = 16, DEFAULT_LIMIT = 14, PASSES_MAX = 10000 };
 static const int64_t IMAGE_CACHE = (int64_t)256 << 20, SLICE_CACHE = (int64_t)384 << 20;
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- settings ---- */
 
@@ -325,10 +317,7 @@ static fz_status run_job(session *s, const fz_run_settings *set, const fz_option
     fz_log(FZ_LOG_INFO, "%s holds a finished run of these parameters; --fresh starts over", s->r->output);
     goto done;
   }
-  /* The time limit counts from the start of the program: reading a large data set takes its part. */
-  double left = s->r->max_time > 0 ? fmax(1e-3, s->r->max_time - (now() - s->began)) : 0;
-  st = fz_io_stop_create(s->comm, s->r->output, left, &s->stop, err);
-  if (st == FZ_OK && fz_mpi_rank(s->comm) == 0) st = write_yaml(s, table, err);
+  if (fz_mpi_rank(s->comm) == 0) st = write_yaml(s, table, err);
   FZ_TRY(fz_mpi_agree(s->comm, st, err));
   job.stop = s->stop;
   s->host = (fz_mpi_run_host){.comm = s->comm, .stop = wants_stop, .stop_context = s->stop};
@@ -386,7 +375,7 @@ static void close_session(session *s) {
 }
 
 static fz_status reconstruct(fz_mpi *comm, const request *r, const fz_option *table, fz_error *err) {
-  session s = {.comm = comm, .r = r, .base_bytes = fz_mpi_memory_peak_bytes(), .began = now()};
+  session s = {.comm = comm, .r = r, .base_bytes = fz_mpi_memory_peak_bytes()};
   fz_run_settings settings;
   fz_status st;
   int threads = default_threads(comm);
@@ -397,6 +386,8 @@ static fz_status reconstruct(fz_mpi *comm, const request *r, const fz_option *ta
     FZ_TRY(fz_mpi_agree(comm, fz_mpi_rank(comm) == 0 ? refuse_to_overwrite(r, err) : FZ_OK, err));
     FZ_TRY(fz_io_run_dir_open(comm, r->output, &s.dir, err));
     copy_log(&s);
+    /* Before the scan: its time counts, and a request that comes meanwhile is heard. */
+    FZ_TRY(fz_mpi_agree(comm, fz_io_stop_create(comm, r->output, r->max_time, &s.stop, err), err));
   }
   FZ_TRY(fz_mpi_agree(comm, open_dataset(&s, err), err));
   FZ_TRY(open_start_map(&s, err));

@@ -17,6 +17,8 @@ typedef struct fz_objective {
   ptrdiff_t n_words;   /* integer statistics of one evaluation */
   ptrdiff_t n_moments; /* of them, what the M-step reads, as doubles */
   int64_t n_tiles, n_images;
+  ptrdiff_t n_classes; /* 0: no classes */
+  double *class_prior; /* [n_classes] read by evaluate, set by maximize: beside w a part of what must be kept */
   int64_t (*tile_images)(const void *self, int64_t tile);
 
   /** words = sum over the listed tiles at w. fails FZ_EDIVERGED, FZ_ESTOPPED, FZ_EIO */

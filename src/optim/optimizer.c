@@ -89,5 +89,8 @@ void fz_optimizer_state(fz_optimizer *o, fz_state_list *list) {
   fz_state_add_i64(list, "optimizer/steps", &o->steps, "1", "updates taken");
   fz_state_add_i64(list, "optimizer/visited", &o->visited, "1", "images evaluated");
   fz_state_add_f64(list, "optimizer/gain", &o->gain, "nats", "mean log-likelihood gain per image, last evaluation");
+  if (o->f->n_classes > 0)
+    fz_state_add_array(list, "optimizer/class_prior", FZ_STATE_F64, 1, (int64_t[]){o->f->n_classes}, o->f->class_prior,
+                       "1", "shares of the classes");
   if (o->kind->state) o->kind->state(o, list);
 }

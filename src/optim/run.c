@@ -217,6 +217,7 @@ double fz_run_fraction(const fz_run *run) {
 static void begin_refinement(fz_run *run) {
   run->phase = FZ_RUN_REFINE;
   run->pass = 0;
+  run->reach = run->settings.schedule.ladder[run->settings.schedule.n_ladder - 1].kmax;
   run->kmax = first_refine_kmax(&run->settings);
 }
 
@@ -309,7 +310,8 @@ done:
   return st == FZ_ENOMEM ? fz_fail(err, st, "no memory for a comparison of starts") : st;
 }
 
-/* sigma2 <- sigma2 x (measured residual / expected residual), shell by shell; the mask leaves `share` of the noise. */
+/* sigma2 <- sigma2 x (measured residual / expected residual), shell by shell; the mask leaves `share` of the noise.
+ * Beyond the reach of the model that was scored the residual holds the whole signal: those shells keep their noise. */
 static void update_noise(fz_run *run, const int64_t *const words[2]) {
   fz_dataset *data = run->data;
   const fz_stage *stage = run->stage;
@@ -318,7 +320,7 @@ static void update_noise(fz_run *run, const int64_t *const words[2]) {
   for (int g = 0; g < data->n_groups; g++) {
     double images = 0;
     for (int h = 0; h < 2; h++) images += fz_statistics_scalar(l, words[h], FZ_SECTION_IMAGES, g);
-    for (int s = 1; s <= stage->spec.kmax && images > 0; s++) {
+    for (int s = 1; s < run->reach && s <= stage->spec.kmax && images > 0; s++) {
       double weight = 0, residual = 0;
       for (int p = 0; p < stage->frequencies.count; p++)
         if (stage->frequencies.shell[p] == s) weight += stage->frequencies.weight[p];
@@ -402,6 +404,7 @@ static fz_status step_refine(fz_run *run, fz_error *err) {
     FZ_TRY(f->maximize(f->self, moments, (double)f->images(f->self, words[h]), iterations, run->half[h], err));
   }
   update_noise(run, (const int64_t *const[]){words[0], words[1]});
+  run->reach = run->kmax;
   for (ptrdiff_t i = 0; i < f->n_words; i++) words[0][i] += words[1][i];
   f->moments(f->self, words[0], moments);
   FZ_TRY(f->maximize(f->self, moments, (double)run->data->n, iterations, run->w, err));
@@ -445,6 +448,7 @@ void fz_run_scalars(fz_run *run, fz_state_list *list) {
                {"run/rung", &run->rung, "step of the ladder of band limits"},
                {"run/pass", &run->pass, "refinement passes done"},
                {"run/kmax", &run->kmax, "band limit of the refinement, shells"},
+               {"run/reach", &run->reach, "band limit up to which the present volumes were solved for, shells"},
                {"run/stale", &run->stale, "passes without progress"},
                {"run/climbing", &run->climbing, "1: an optimizer is under way and its state follows"},
                {"run/work_box", &run->m, "edge of the present volumes, voxels; 0: none yet"},

@@ -49,7 +49,7 @@ typedef struct fz_run {
   fz_optimizer *optimizer;
 
   /* The state. */
-  int64_t phase, start, rung, pass, kmax, stale, climbing, n_fsc;
+  int64_t phase, start, rung, pass, kmax, reach, stale, climbing, n_fsc;
   int64_t m, best_m; /* work box of w, of best_w; 0: none */
   double best_gain, best_shell;
   double cost_done; /* in units of the cost model */

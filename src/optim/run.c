@@ -380,7 +380,7 @@ static void choose_next_pass(fz_run *run) {
   run->best_shell = fmax(run->best_shell, shell);
   run->pass++;
   if (run->pass >= run->settings.max_refine_passes || run->stale >= 1) run->phase = FZ_RUN_COMPLETE;
-  if (run->kmax == limit && shell >= (double)limit - 1 && run->stale) run->phase = FZ_RUN_COMPLETE;
+  if (run->kmax == limit && shell >= (double)limit - 1) run->phase = FZ_RUN_COMPLETE; /* all that was asked for */
   if (open) run->kmax = next_kmax(&run->settings, (int)run->kmax);
 }
 

@@ -1,10 +1,12 @@
 #include "estep/dataset.h"
 
+#include <math.h>
 #include <stddef.h>
 
 #include "core/memory.h"
 #include "core/random.h"
 
+static const double WEAK_CTF = 0.15; /* mean c^2 */
 enum { HALF_RUN = 16 }; /* consecutive images that share a random half-set, so that tiles read contiguous pieces */
 
 void fz_dataset_clear(fz_dataset *data) {
@@ -15,8 +17,33 @@ void fz_dataset_clear(fz_dataset *data) {
   fz_free(&data->state);
   fz_free(&data->sigma2);
   fz_free(&data->signal_tau2);
+  fz_free(&data->power);
+  fz_free(&data->ctf2);
+  fz_free(&data->group_images);
   fz_free(&data->largest);
   *data = (fz_dataset){0};
+}
+
+void fz_dataset_estimate_signal(fz_dataset *data) {
+  ptrdiff_t shells = data->n_shells;
+  double share = fz_preprocess_mask_share(data->preprocess);
+  for (int s = (int)shells - 1; s > 0; s--) {
+    double excess = 0, ctf2 = 0, images = 0, noise = 0;
+    for (int g = 0; g < data->n_groups; g++) {
+      double count = data->group_images[g];
+      excess += count * (data->power[g * shells + s] - share * data->sigma2[g * shells + s]);
+      ctf2 += count * data->ctf2[g * shells + s];
+      noise += count * data->sigma2[g * shells + s];
+      images += count;
+    }
+    /* Floor: power that the average of all images could just not reveal. */
+    double tau2 = fmax(excess, 1e-3 * noise / sqrt(images)) / fmax(ctf2, 1e-3 * images);
+    /* Where the CTF lets almost nothing through, what is seen is leakage of the mean through the mask, divided by
+     * nearly zero: there the spectrum may at most double from shell to shell. */
+    bool weak = ctf2 < WEAK_CTF * images;
+    data->signal_tau2[s] = weak && s + 1 < shells ? fmin(tau2, 2 * data->signal_tau2[s + 1]) : tau2;
+  }
+  data->signal_tau2[0] = data->signal_tau2[1];
 }
 
 static void assign_halves(fz_dataset *data, const uint8_t *fault, uint64_t seed) {

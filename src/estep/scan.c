@@ -10,7 +10,6 @@
 enum { PART = 64, POWER = 0, BACKGROUND = 1, CTF2 = 2 };
 /* Images are normalized by their background, so a shell's mean power stays far below this bound or is absurd. */
 static const double LARGEST_POWER = 1e6;
-static const double WEAK_CTF = 0.15; /* mean c^2 */
 
 fz_status fz_scan_init(fz_scan *scan, int n_groups, int n_shells, int64_t images) {
   *scan = (fz_scan){.n_groups = n_groups, .n_shells = n_shells, .scale = fz_fixed_scale(LARGEST_POWER, images + 1)};
@@ -130,41 +129,29 @@ fz_status fz_scan_part(fz_scan *scan, const fz_dataset *data, int64_t first, int
 
 fz_status fz_scan_finish(const fz_scan *scan, fz_dataset *data) {
   ptrdiff_t shells = scan->n_shells, plane = scan->n_groups * shells;
-  double scale = scan->scale, share = fz_preprocess_mask_share(data->preprocess);
+  double scale = scan->scale;
   data->sigma2 = fz_alloc(plane, sizeof(double));
   data->largest = fz_alloc(plane, sizeof(double));
+  data->power = fz_alloc(plane, sizeof(double));
+  data->ctf2 = fz_alloc(plane, sizeof(double));
+  data->group_images = fz_alloc(scan->n_groups, sizeof(double));
   data->signal_tau2 = fz_alloc(shells, sizeof(double));
-  if (!data->sigma2 || !data->largest || !data->signal_tau2) return FZ_ENOMEM;
+  if (!data->sigma2 || !data->largest || !data->power || !data->ctf2 || !data->group_images || !data->signal_tau2)
+    return FZ_ENOMEM;
   memcpy(data->largest, scan->largest, sizeof(double) * (size_t)plane);
   data->largest_ctf = scan->largest_ctf;
   for (int g = 0; g < scan->n_groups; g++) {
-    double images = fmax(1, (double)scan->words[3 * plane + g]);
+    double images = fmax(1, data->group_images[g] = (double)scan->words[3 * plane + g]);
     double *sigma2 = data->sigma2 + g * shells;
-    for (int s = 1; s < shells; s++)
-      sigma2[s] = fmax(fz_fixed_to_double(scan->words[plane + g * shells + s], scale) / images, 1e-6);
+    for (int s = 1; s < shells; s++) {
+      ptrdiff_t at = g * shells + s;
+      data->power[at] = fz_fixed_to_double(scan->words[at], scale) / images;
+      data->ctf2[at] = fz_fixed_to_double(scan->words[2 * plane + at], scale) / images;
+      sigma2[s] = fmax(fz_fixed_to_double(scan->words[plane + at], scale) / images, 1e-6);
+    }
     /* Taking the background's mean away has emptied the lowest shells. */
     for (int s = 2; s >= 0 && shells > 3; s--) sigma2[s] = fmax(sigma2[s], sigma2[3]);
   }
-  double *ctf_share = fz_alloc(shells, sizeof *ctf_share);
-  if (!ctf_share) return FZ_ENOMEM;
-  for (int s = 1; s < shells; s++) {
-    double excess = 0, ctf2 = 0, images = 0, noise = 0;
-    for (int g = 0; g < scan->n_groups; g++) {
-      double count = (double)scan->words[3 * plane + g];
-      excess += fz_fixed_to_double(scan->words[g * shells + s], scale) - count * share * data->sigma2[g * shells + s];
-      ctf2 += fz_fixed_to_double(scan->words[2 * plane + g * shells + s], scale);
-      noise += count * data->sigma2[g * shells + s];
-      images += count;
-    }
-    /* Floor: power that the average of all images could just not reveal. */
-    data->signal_tau2[s] = fmax(excess, 1e-3 * noise / sqrt(images)) / fmax(ctf2, 1e-3 * images);
-    ctf_share[s] = ctf2 / images;
-  }
-  /* Where the CTF lets almost nothing through, what is seen is leakage of the mean through the mask, divided by nearly
-   * zero: there the spectrum may at most double from shell to shell. */
-  for (int s = (int)shells - 2; s > 0; s--)
-    if (ctf_share[s] < WEAK_CTF) data->signal_tau2[s] = fmin(data->signal_tau2[s], 2 * data->signal_tau2[s + 1]);
-  data->signal_tau2[0] = data->signal_tau2[1];
-  fz_free(&ctf_share);
+  fz_dataset_estimate_signal(data);
   return FZ_OK;
 }

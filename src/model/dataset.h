@@ -36,6 +36,8 @@ typedef struct fz_dataset {
   fz_image_state *state; /* [table->n] */
   double *sigma2;        /* [n_groups][n_shells] noise power per orthonormal coefficient */
   double *signal_tau2;   /* [n_shells] (mean|X|^2 - noise)/mean c^2, floored: power per slice coefficient */
+  double *power, *ctf2;  /* [n_groups][n_shells] means over the group's images of |X|^2 and c^2 */
+  double *group_images;  /* [n_groups] */
   double *largest;       /* [n_groups][n_shells] largest |X| of any image: bounds of the exact sums */
   double largest_ctf;    /* largest |c| */
 } fz_dataset;

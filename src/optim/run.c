@@ -404,6 +404,7 @@ static fz_status step_refine(fz_run *run, fz_error *err) {
     FZ_TRY(f->maximize(f->self, moments, (double)f->images(f->self, words[h]), iterations, run->half[h], err));
   }
   update_noise(run, (const int64_t *const[]){words[0], words[1]});
+  fz_dataset_estimate_signal(run->data);
   run->reach = run->kmax;
   for (ptrdiff_t i = 0; i < f->n_words; i++) words[0][i] += words[1][i];
   f->moments(f->self, words[0], moments);
@@ -474,6 +475,8 @@ void fz_run_arrays(fz_run *run, fz_state_list *list) {
                      "the same at the end of the best start");
   fz_state_add_array(list, "noise/sigma2", FZ_STATE_F64, 2, (int64_t[]){groups, data->n_shells}, data->sigma2,
                      "squared image units", "noise power per optics group and shell");
+  fz_state_add_array(list, "prior/tau2", FZ_STATE_F64, 1, (int64_t[]){data->n_shells}, data->signal_tau2,
+                     "squared image units", "signal power per slice coefficient and shell");
   fz_state_add_array(list, "run/fsc", FZ_STATE_F64, 2, (int64_t[]){classes, data->n_shells}, run->fsc, "1",
                      "Fourier shell correlation of the half-maps");
   if (run->m)

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts of bench/: where the program is, how it is started, how results are told to machines.
 fz_source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 FRAZIL=${FRAZIL:-${FZ_BUILD:-$fz_source/build/release}/frazil}

@@ -12,7 +12,7 @@
 #   --json FILE     the table for machines, with the whole curve of each run
 #   --help          this text
 # The gain is the mean log-likelihood per image above that of noise, over all images, in one E-step that is the same for
-# all (the first refinement pass); the resolution is that of the map after this one pass.  Seconds are those of the
+# all but for the shifts, which it looks for around each image's last best one (the first refinement pass); the resolution is that of the map after this one pass.  Seconds are those of the
 # climb alone.
 set -eu -o pipefail
 source "$(dirname "$0")/common.sh"

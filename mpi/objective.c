@@ -167,16 +167,24 @@ static fz_status set_curvature(fz_mpi_objective *o, const double *moments, doubl
   return fz_normal_set(o->normal, &l->a_cube, a, images, o->inverse_tau2, l->n_shells);
 }
 
+/* Shares of the posterior mass, which lacks the weights below the cutoff; no class dies out for good. */
+static void set_class_prior(fz_mpi_objective *o, const double *mass) {
+  double sum = 0;
+  int classes = o->stage.spec.n_classes;
+  for (int k = 0; k < classes; k++) sum += fmax(mass[k], 1e-6);
+  for (int k = 0; k < classes; k++) o->class_prior[k] = fmax(mass[k], 1e-6) / sum;
+}
+
 static fz_status maximize(void *self, const double *moments, double images, int iterations, double *w, fz_error *err) {
   fz_mpi_objective *o = self;
   const fz_statistics_layout *l = &o->stage.layout;
+  set_class_prior(o, moments + l->length[FZ_SECTION_B] + l->length[FZ_SECTION_A]);
   fz_status st = FZ_OK;
   for (int k = 0; k < l->n_classes && st == FZ_OK; k++) {
     st = set_curvature(o, moments, images, k);
     if (st == FZ_OK)
       st = fz_normal_right_side(o->normal, &l->b_cube, moments + 2 * k * l->b_cube.cells, images, o->voxels);
     if (st == FZ_OK) st = solve(o, o->voxels, w + k * voxels_of(o), iterations, err);
-    o->class_prior[k] = fmax(moments[l->length[FZ_SECTION_B] + l->length[FZ_SECTION_A] + k], 1e-6);
   }
   if (st == FZ_ENOMEM) fz_fail(err, st, "no memory for an M-step");
   return fz_mpi_agree(o->comm, st, err);

@@ -7,7 +7,11 @@
 #include "core/random.h"
 
 static const double WEAK_CTF = 0.15; /* mean c^2 */
-enum { HALF_RUN = 16 }; /* consecutive images that share a random half-set, so that tiles read contiguous pieces */
+/* Consecutive images share a random half-set, so that tiles read contiguous pieces; fewer in sets of few images. */
+static int64_t half_run(int64_t n) {
+  int64_t run = n / 32;
+  return run > 16 ? 16 : run < 1 ? 1 : run;
+}
 
 void fz_dataset_clear(fz_dataset *data) {
   fz_preprocess_destroy(&data->preprocess);
@@ -49,12 +53,13 @@ void fz_dataset_estimate_signal(fz_dataset *data) {
 static void assign_halves(fz_dataset *data, const uint8_t *fault, uint64_t seed) {
   const fz_particles *table = data->table;
   bool given = true;
+  int64_t run = half_run(table->n);
   for (int64_t i = 0; i < table->n; i++)
     given = given && (table->particle[i].subset == 1 || table->particle[i].subset == 2);
   for (int64_t i = 0; i < table->n; i++) {
-    fz_random r = fz_random_stream(seed, FZ_PURPOSE_HALF_SETS, 0, (uint64_t)(i / HALF_RUN / 2));
+    fz_random r = fz_random_stream(seed, FZ_PURPOSE_HALF_SETS, 0, (uint64_t)(i / run / 2));
     int first = fz_random_uniform(&r) < 0.5; /* of each pair of runs one goes to either half: equal sizes */
-    int half = given ? table->particle[i].subset - 1 : (i / HALF_RUN) % 2 ? !first : first;
+    int half = given ? table->particle[i].subset - 1 : (i / run) % 2 ? !first : first;
     data->half[i] = (int8_t)(fault[i] ? -1 : half);
   }
 }

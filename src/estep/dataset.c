@@ -52,10 +52,14 @@ void fz_dataset_estimate_signal(fz_dataset *data) {
 
 static void assign_halves(fz_dataset *data, const uint8_t *fault, uint64_t seed) {
   const fz_particles *table = data->table;
-  bool given = true;
+  bool given = true, both[2] = {false, false};
   int64_t run = half_run(table->n);
   for (int64_t i = 0; i < table->n; i++)
-    given = given && (table->particle[i].subset == 1 || table->particle[i].subset == 2);
+    if (table->particle[i].subset == 1 || table->particle[i].subset == 2)
+      both[table->particle[i].subset - 1] = true;
+    else
+      given = false;
+  given = given && both[0] && both[1];
   for (int64_t i = 0; i < table->n; i++) {
     fz_random r = fz_random_stream(seed, FZ_PURPOSE_HALF_SETS, 0, (uint64_t)(i / run / 2));
     int first = fz_random_uniform(&r) < 0.5; /* of each pair of runs one goes to either half: equal sizes */

@@ -45,7 +45,7 @@ static const fz_command page = {
 };
 
 typedef struct request {
-  const char *particles, *output, *init, *algorithm, *precision, *schedule, *config;
+  const char *particles, *output, *init, *algorithm, *precision, *schedule, *config, *directions;
   int64_t seed, starts, classes, batch, max_passes, threads;
   double max_resolution_A, mask_diameter_A, shift_range_A, shift_step_A, angular_step_deg, step;
   double checkpoint_interval, max_time, max_memory_GB, max_excluded_percent;
@@ -138,9 +138,13 @@ static fz_status make_settings(session *s, fz_run_settings *out, fz_error *err) 
   if (range > data->box / 2.0)
     return fz_fail(err, FZ_EINVAL, "--shift-range %g: at most half a box, %g A", r->shift_range_A,
                    data->box * data->pixel_A / 2);
-  out->sampling = (fz_sampling_options){.shift_range_px = range,
-                                        .shift_step_px = r->shift_step_A / data->pixel_A,
-                                        .angular_step_deg = r->angular_step_deg};
+  out->sampling = (fz_sampling_options){
+      .shift_range_px = range,
+      .shift_step_px = r->shift_step_A / data->pixel_A,
+      .angular_step_deg = r->angular_step_deg,
+      .directions = strcmp(r->directions, "design") ? FZ_DIRECTIONS_HEALPIX : FZ_DIRECTIONS_DESIGN};
+  fz_status st = fz_schedule_check(&out->sampling, limit, err);
+  if (st != FZ_OK) return st;
   return r->schedule ? parse_ladder(r->schedule, limit, &out->schedule, err) : FZ_OK;
 }
 
@@ -178,11 +182,11 @@ static void write_parameters(session *s, const fz_run_settings *set) {
       snprintf(s->parameters, n,
                "frazil %s\nparticles %lld crc %08x usable %lld\nseed %lld\nstarts %d\nclasses %d\nalgorithm %s\n"
                "precision %s\ninit %s\nbatch %lld\nstep %g\nmask-diameter %g\nshift-range %g\nshift-step %g\n"
-               "angular-step %g\nmax-passes %d\nmax-shell %d\nladder",
+               "angular-step %g\ndirections %s\nmax-passes %d\nmax-shell %d\nladder",
                fz_version(), (long long)s->data.table->n, (unsigned)fingerprint(s->data.table), (long long)s->data.n,
                (long long)r->seed, set->starts, set->n_classes, r->algorithm, r->precision, start, (long long)r->batch,
                set->optimizer.step, 2 * s->data.mask_radius_px * pixel_A, set->sampling.shift_range_px * pixel_A,
-               r->shift_step_A, r->angular_step_deg, set->max_refine_passes, set->schedule.kmax_limit);
+               r->shift_step_A, r->angular_step_deg, r->directions, set->max_refine_passes, set->schedule.kmax_limit);
   for (int i = 0; i < set->schedule.n_ladder && used > 0 && (size_t)used < n; i++)
     used += snprintf(s->parameters + used, n - (size_t)used, " %dx%g", set->schedule.ladder[i].kmax,
                      set->schedule.ladder[i].passes);
@@ -536,6 +540,13 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
        .maximum = 30,
        .metavar = "DEG",
        .help = "step of directions and in-plane angles; 0: from the resolution"},
+      {.name = "directions",
+       .type = FZ_OPTION_CHOICE,
+       .target = &r.directions,
+       .default_text = "healpix",
+       .choices = "healpix|design",
+       .help = "directions of projection: a HEALPix grid, or a spherical design of about as many points, which "
+               "integrates all polynomials of its degree exactly; designs go to about shell 18"},
       {.name = "precision",
        .type = FZ_OPTION_CHOICE,
        .target = &r.precision,

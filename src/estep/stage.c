@@ -59,13 +59,17 @@ static fz_engine_setup engine_setup(const fz_stage *stage) {
                            .cache_bytes = stage->spec.cache_bytes};
 }
 
-static fz_status open_grids(fz_stage *stage, fz_dataset *data, const fz_stage_spec *spec) {
+static fz_status open_frequencies(fz_stage *stage, fz_dataset *data, const fz_stage_spec *spec) {
   *stage = (fz_stage){.spec = *spec, .data = data, .m = fz_work_box(spec->kmax)};
   double shrink = (double)data->box / stage->m;
   stage->slice_scale = shrink * shrink * shrink / data->box;
-  fz_status st = fz_frequencies_init(&stage->frequencies, spec->kmax);
+  return fz_frequencies_init(&stage->frequencies, spec->kmax);
+}
+
+static fz_status open_grids(fz_stage *stage, fz_dataset *data, const fz_stage_spec *spec) {
+  fz_status st = open_frequencies(stage, data, spec);
   if (st != FZ_OK) return st;
-  return fz_quadrature_init(&stage->quadrature, spec->nside, spec->n_psi, &spec->turn, spec->shift_step_px,
+  return fz_quadrature_init(&stage->quadrature, spec->directions, spec->n_psi, &spec->turn, spec->shift_step_px,
                             spec->shift_radius_px, spec->shift_sd_px);
 }
 
@@ -103,7 +107,9 @@ void fz_stage_close(fz_stage *stage) {
 int64_t fz_stage_bytes(const fz_dataset *data, const fz_stage_spec *spec) {
   fz_stage probe;
   int64_t bytes = 0, box2 = (int64_t)data->box * data->box;
-  if (open_grids(&probe, (fz_dataset *)data, spec) == FZ_OK) {
+  if (open_frequencies(&probe, (fz_dataset *)data, spec) == FZ_OK &&
+      fz_quadrature_count(&probe.quadrature, spec->directions, spec->n_psi, spec->shift_step_px,
+                          spec->shift_radius_px) == FZ_OK) {
     fz_engine_setup setup = engine_setup(&probe);
     int64_t tile = data->tile_size * (box2 * 4 + 24 * (int64_t)probe.frequencies.padded);
     bytes = fz_engine_direct_bytes(&setup, spec->double_precision) + spec->threads * (tile + 16 * box2);

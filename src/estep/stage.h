@@ -6,7 +6,8 @@
 #include "estep/engine.h"
 
 typedef struct fz_stage_spec {
-  int kmax, nside, n_psi;
+  int kmax, n_psi;
+  fz_direction_grid directions;
   double shift_step_px, shift_radius_px, shift_sd_px;
   fz_rotation turn; /* of the rotation grid */
   int n_classes;

@@ -176,7 +176,7 @@ fz_status fz_run_restore(fz_run *run, fz_error *err) {
 static double cost_of_pass(const fz_run_settings *s, const fz_dataset *data, int64_t phase, int kmax) {
   fz_stage_spec spec = stage_spec(s, data->box, phase, 0, kmax);
   double shifts = spec.shift_step_px > 0 ? 3.2 * pow(spec.shift_radius_px / spec.shift_step_px, 2) + 1 : 1;
-  double poses = 12.0 * spec.nside * spec.nside * spec.n_psi * shifts;
+  double poses = (double)fz_direction_grid_count(spec.directions) * spec.n_psi * shifts;
   return (double)data->n * poses * 1.6 * (kmax + 1) * (kmax + 1) * s->n_classes;
 }
 

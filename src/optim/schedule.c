@@ -2,7 +2,10 @@
 
 #include <math.h>
 
+#include "pose/spherical_design.h"
+
 static const double PI = 3.14159265358979323846;
+static const double DIRECTION_STEP = 1.4; /* times the band limit, radians */
 
 fz_schedule fz_schedule_default(int64_t n_images, int limit) {
   static const fz_schedule_step steps[] = {{3, 1, 100}, {4, 1, 100}, {5, 1, 100},
@@ -23,12 +26,27 @@ static int at_least(int lowest, double value) {
   return value > lowest ? (int)ceil(value - 1e-9) : lowest;
 }
 
+static fz_direction_grid directions_for(const fz_sampling_options *options, int kmax) {
+  double step = options->angular_step_deg > 0 ? options->angular_step_deg * PI / 180 : DIRECTION_STEP / kmax;
+  int nside = at_least(3, sqrt(4 * PI / 12) / step - 0.25);
+  if (options->directions == FZ_DIRECTIONS_DESIGN) return fz_direction_grid_design_like(nside);
+  return (fz_direction_grid){FZ_DIRECTIONS_HEALPIX, nside};
+}
+
+fz_status fz_schedule_check(const fz_sampling_options *options, int kmax_limit, fz_error *err) {
+  fz_direction_grid grid = directions_for(options, kmax_limit);
+  if (grid.kind != FZ_DIRECTIONS_DESIGN || fz_direction_grid_count(grid)) return FZ_OK;
+  return fz_fail(err, FZ_EINVAL,
+                 "shell %d at this angular step needs a spherical design of degree %d, they are computed to %d: lower "
+                 "the resolution, widen the angular step or take HEALPix directions",
+                 kmax_limit, grid.order, FZ_DESIGN_DEGREE_MAX);
+}
+
 void fz_schedule_sampling(const fz_sampling_options *options, int box, int kmax, bool centred, fz_stage_spec *spec) {
   spec->kmax = kmax;
   double psi_step = options->angular_step_deg > 0 ? options->angular_step_deg * PI / 180 : 2 * PI / (6.0 * kmax);
-  double direction_step = options->angular_step_deg > 0 ? psi_step : 1.4 / kmax;
   spec->n_psi = 4 * at_least(6, 2 * PI / psi_step / 4);
-  spec->nside = at_least(3, sqrt(4 * PI / 12) / direction_step - 0.25);
+  spec->directions = directions_for(options, kmax);
   double step = options->shift_step_px > 0 ? options->shift_step_px : box / (4.0 * kmax);
   double sd = options->shift_range_px / 3, radius = 2.4 * sd;
   if (centred) {

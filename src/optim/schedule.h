@@ -19,9 +19,10 @@ typedef struct fz_schedule {
 } fz_schedule;
 
 typedef struct fz_sampling_options {
-  double shift_range_px;   /* largest displacement looked for; its third is the standard deviation of the prior */
-  double shift_step_px;    /* 0: automatic, box/(4 kmax) */
-  double angular_step_deg; /* 0: automatic, about 1/kmax rad in plane and 1.4/kmax between directions */
+  double shift_range_px;        /* largest displacement looked for; its third is the standard deviation of the prior */
+  double shift_step_px;         /* 0: automatic, box/(4 kmax) */
+  double angular_step_deg;      /* 0: automatic, about 1/kmax rad in plane and 1.4/kmax between directions */
+  fz_direction_kind directions; /* a design has about as many points as the HEALPix grid of that step */
 } fz_sampling_options;
 
 /** The default ladder for n images whose data reach `signal` = sum over shells of signal-to-noise (see schedule.c).
@@ -31,5 +32,8 @@ fz_schedule fz_schedule_default(int64_t n_images, int limit);
 /** Directions, in-plane angles and shifts for band limit kmax.  centred: shifts are looked for around each image's last
  *  best one only.  Fills the sampling fields of *spec and kmax; the rest is left alone. */
 void fz_schedule_sampling(const fz_sampling_options *options, int box, int kmax, bool centred, fz_stage_spec *spec);
+/** Whether the directions of every band limit up to kmax_limit can be made.  calls local
+ *  fails   FZ_EINVAL, with the way out, when a design of a degree too high would be needed */
+fz_status fz_schedule_check(const fz_sampling_options *options, int kmax_limit, fz_error *err);
 
 #endif

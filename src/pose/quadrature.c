@@ -2,10 +2,13 @@
 
 #include <chealpix.h>
 #include <math.h>
+#include <stdbool.h>
 
 #include "core/memory.h"
+#include "pose/spherical_design.h"
 
 static const double PI = 3.14159265358979323846;
+enum { NSIDE_MAX = 8192 };
 
 static void fill_shifts(fz_quadrature *q, double step, double radius, double sd, int fill) {
   int reach = step > 0 ? (int)floor(radius / step + 1e-9) : 0;
@@ -27,28 +30,55 @@ static void fill_shifts(fz_quadrature *q, double step, double radius, double sd,
     for (int t = 0; t < q->n_shifts; t++) q->log_shift_weight[t] -= log(total);
 }
 
-fz_status fz_quadrature_init(fz_quadrature *q, int nside, int n_psi, const fz_rotation *turn, double shift_step_px,
-                             double shift_radius_px, double shift_sd_px) {
-  *q = (fz_quadrature){0};
-  if (nside < 1 || n_psi < 4 || n_psi % 4) return FZ_EINVAL;
-  q->n_directions = 12 * nside * nside;
-  q->n_psi = n_psi;
+int fz_direction_grid_count(fz_direction_grid grid) {
+  if (grid.order < 1) return 0;
+  if (grid.kind == FZ_DIRECTIONS_HEALPIX) return grid.order <= NSIDE_MAX ? 12 * grid.order * grid.order : 0;
+  return grid.order <= FZ_DESIGN_DEGREE_MAX ? fz_spherical_design_points(grid.order) : 0;
+}
+
+fz_direction_grid fz_direction_grid_design_like(int nside) {
+  /* (t + 1)^2/2 points for odd t */
+  return (fz_direction_grid){FZ_DIRECTIONS_DESIGN, 2 * (int)lround(sqrt(24.0) * nside / 2) - 1};
+}
+
+static fz_status fill_directions(fz_quadrature *q, fz_direction_grid grid) {
+  double *theta = q->tilt_deg, *phi = q->rot_deg;
+  if (grid.kind == FZ_DIRECTIONS_DESIGN) {
+    fz_status st = fz_spherical_design(grid.order, q->n_directions, theta, phi, NULL);
+    if (st != FZ_OK) return st;
+  } else {
+    for (int d = 0; d < q->n_directions; d++) pix2ang_ring(grid.order, d, &theta[d], &phi[d]);
+  }
+  for (int d = 0; d < q->n_directions; d++) {
+    q->rot_deg[d] = phi[d] * 180.0 / PI;
+    q->tilt_deg[d] = theta[d] * 180.0 / PI;
+  }
+  return FZ_OK;
+}
+
+fz_status fz_quadrature_count(fz_quadrature *q, fz_direction_grid grid, int n_psi, double shift_step_px,
+                              double shift_radius_px) {
+  *q = (fz_quadrature){.n_directions = fz_direction_grid_count(grid), .n_psi = n_psi};
+  if (!q->n_directions || n_psi < 4 || n_psi % 4) return FZ_EINVAL;
+  fill_shifts(q, shift_step_px, shift_radius_px, 0, 0);
+  return FZ_OK;
+}
+
+fz_status fz_quadrature_init(fz_quadrature *q, fz_direction_grid grid, int n_psi, const fz_rotation *turn,
+                             double shift_step_px, double shift_radius_px, double shift_sd_px) {
+  fz_status st = fz_quadrature_count(q, grid, n_psi, shift_step_px, shift_radius_px);
+  if (st != FZ_OK) return st;
   q->turn = *turn;
-  fill_shifts(q, shift_step_px, shift_radius_px, shift_sd_px, 0);
   q->rot_deg = fz_alloc(q->n_directions, sizeof(double));
   q->tilt_deg = fz_alloc(q->n_directions, sizeof(double));
   q->shift_x_px = fz_alloc(q->n_shifts, sizeof(double));
   q->shift_y_px = fz_alloc(q->n_shifts, sizeof(double));
   q->log_shift_weight = fz_alloc(q->n_shifts, sizeof(double));
-  if (!q->rot_deg || !q->tilt_deg || !q->shift_x_px || !q->shift_y_px || !q->log_shift_weight) {
+  bool complete = q->rot_deg && q->tilt_deg && q->shift_x_px && q->shift_y_px && q->log_shift_weight;
+  st = complete ? fill_directions(q, grid) : FZ_ENOMEM;
+  if (st != FZ_OK) {
     fz_quadrature_clear(q);
-    return FZ_ENOMEM;
-  }
-  for (int d = 0; d < q->n_directions; d++) {
-    double theta, phi;
-    pix2ang_ring(nside, d, &theta, &phi);
-    q->rot_deg[d] = phi * 180.0 / PI;
-    q->tilt_deg[d] = theta * 180.0 / PI;
+    return st;
   }
   fill_shifts(q, shift_step_px, shift_radius_px, shift_sd_px, 1);
   return FZ_OK;

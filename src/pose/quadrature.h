@@ -6,6 +6,17 @@
 #include "core/status.h"
 #include "pose/rotation.h"
 
+typedef enum fz_direction_kind {
+  FZ_DIRECTIONS_HEALPIX, /* order: nside; 12 nside^2 directions in ring order */
+  FZ_DIRECTIONS_DESIGN   /* order: degree t of a spherical design; about t^2/2 directions */
+} fz_direction_kind;
+
+/* A set of directions, all with the same weight. */
+typedef struct fz_direction_grid {
+  fz_direction_kind kind;
+  int order;
+} fz_direction_grid;
+
 typedef struct fz_quadrature {
   int n_directions, n_psi; /* n_psi is a multiple of 4: quarter turns and conjugates come free */
   int n_shifts;
@@ -15,11 +26,20 @@ typedef struct fz_quadrature {
   double *log_shift_weight;        /* [n_shifts], exp sums to 1 */
 } fz_quadrature;
 
-/** HEALPix directions (nside >= 1, ring order) x n_psi x shifts on a Cartesian grid of `step` within a disc of
- * `radius`, with Gaussian weights of standard deviation `sd` (pixels). owns the caller: fz_quadrature_clear.  fails
- * FZ_ENOMEM, FZ_EINVAL */
-fz_status fz_quadrature_init(fz_quadrature *q, int nside, int n_psi, const fz_rotation *turn, double shift_step_px,
-                             double shift_radius_px, double shift_sd_px);
+/** Number of directions of a grid; 0 when its order is outside its range. */
+int fz_direction_grid_count(fz_direction_grid grid);
+/** The design whose number of directions is nearest to that of HEALPix at nside. Its degree may be too high to be
+ *  computed: fz_direction_grid_count then gives 0. */
+fz_direction_grid fz_direction_grid_design_like(int nside);
+
+/** The counts alone, without points: for estimates. The arguments are those of fz_quadrature_init. */
+fz_status fz_quadrature_count(fz_quadrature *q, fz_direction_grid grid, int n_psi, double shift_step_px,
+                              double shift_radius_px);
+/** Directions of the grid x n_psi x shifts on a Cartesian grid of `step` within a disc of `radius`, with Gaussian
+ * weights of standard deviation `sd` (pixels). owns the caller: fz_quadrature_clear.  fails FZ_ENOMEM, FZ_EINVAL;
+ * FZ_EDIVERGED if a design is not found */
+fz_status fz_quadrature_init(fz_quadrature *q, fz_direction_grid grid, int n_psi, const fz_rotation *turn,
+                             double shift_step_px, double shift_radius_px, double shift_sd_px);
 void fz_quadrature_clear(fz_quadrature *q);
 /** Pose matrix of direction d and in-plane index p (RELION sense). */
 fz_rotation fz_quadrature_rotation(const fz_quadrature *q, int d, int p);

@@ -18,7 +18,7 @@ enum { FZ_DESIGN_DEGREE_MAX = 63 };
  *  calls   local; the same bits on every call, if BLAS uses one thread
  *  fails   FZ_EINVAL for a degree outside 1 .. FZ_DESIGN_DEGREE_MAX or an odd or too small n_points, FZ_ENOMEM,
  *          FZ_EDIVERGED when the search ends elsewhere than at a design
- *  cost    about 10 steps of t^6/6 operations, t^4/2 numbers: seconds at the largest degree */
+ *  cost    about 30 steps of t^6/6 operations, t^4/2 numbers: 2 s for t = 47, some 10 s at the largest degree */
 fz_status fz_spherical_design(int t, int n_points, double *theta, double *phi, fz_error *err);
 /** A number of points, about (t + 1)^2/2, at which the search ends well for every degree up to the largest. */
 int fz_spherical_design_points(int t);

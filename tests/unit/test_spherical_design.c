@@ -66,8 +66,8 @@ static void random_polynomials_are_integrated(void **state) {
   assert_int_equal(fz_memory_blocks(), 0);
 }
 
-/* A pair of points says nothing beyond degree 1; no design of N points is exact to 2 sqrt(N), where squares of
- * polynomials outnumber the points. Antipodal points are exact in odd degrees, so the next even one is looked at. */
+/* So few points cannot integrate all polynomials of higher degree. Antipodal ones are exact in odd degrees, so the next
+ * even one is looked at. */
 static void not_exact_beyond_the_degree(void **state) {
   (void)state;
   double theta[POINTS_MAX], phi[POINTS_MAX];

@@ -16,8 +16,8 @@ enum { FZ_DESIGN_DEGREE_MAX = 63 };
  *  maths   minimize sum_lm (mean_i Y_lm(x_i))^2;  step = -J' (J J' + lambda)^-1 r  in the tangent planes
  *  shape   theta, phi [n_points] in radians, colatitude and azimuth
  *  calls   local; the same bits on every call, if BLAS uses one thread
- *  fails   FZ_EINVAL for a degree outside 1 .. FZ_DESIGN_DEGREE_MAX or an odd or too small n_points, FZ_ENOMEM,
- *          FZ_EDIVERGED when the search ends elsewhere than at a design
+ *  fails   FZ_EINVAL for a degree outside 1 .. FZ_DESIGN_DEGREE_MAX or an odd n_points, FZ_ENOMEM,
+ *          FZ_EDIVERGED when the search ends elsewhere than at a design (too few points)
  *  cost    about 30 steps of t^6/6 operations, t^4/2 numbers: 2 s for t = 47, some 10 s at the largest degree */
 fz_status fz_spherical_design(int t, int n_points, double *theta, double *phi, fz_error *err);
 /** A number of points, about (t + 1)^2/2, at which the search ends well for every degree up to the largest. */

@@ -84,23 +84,26 @@ static int default_threads(fz_mpi *comm) {
 }
 
 static fz_status parse_ladder(const char *text, int limit, fz_schedule *schedule, fz_error *err) {
+  long least = 3;
   schedule->n_ladder = 0;
   for (const char *at = text; *at;) {
     char *end;
     long kmax = strtol(at, &end, 10), passes = 0;
-    bool valid = end != at && kmax >= 3 && kmax <= limit;
+    bool valid = end != at && kmax >= least && kmax <= limit;
     if (*end == 'x') {
       at = end + 1;
       passes = strtol(at, &end, 10);
       valid = valid && end != at && passes >= 1 && passes <= PASSES_MAX;
     }
-    if (!valid || (*end && *end != ','))
+    if (!valid || (*end && (*end != ',' || !end[1])))
       return fz_fail(err, FZ_EINVAL,
-                     "--kmax-schedule %s: want shells such as 3,4,6,8 or 3,4,6x2,8x4, each from 3 to %d", text, limit);
+                     "--kmax-schedule %s: want rising shells such as 3,4,6,8 or 3,4,6x2,8x4, from 3 to %d", text,
+                     limit);
     if (schedule->n_ladder == FZ_SCHEDULE_MAX)
       return fz_fail(err, FZ_EINVAL, "--kmax-schedule: more than %d steps", FZ_SCHEDULE_MAX);
     if (!passes) passes = *end ? 1 : 2;
     schedule->ladder[schedule->n_ladder++] = (fz_schedule_step){(int)kmax, (double)passes, *end ? 100 : 200};
+    least = kmax;
     at = *end ? end + 1 : end;
   }
   return schedule->n_ladder ? FZ_OK : fz_fail(err, FZ_EINVAL, "--kmax-schedule is empty");
@@ -229,6 +232,15 @@ static fz_status refuse_many_excluded(const session *s, fz_error *err) {
   return FZ_OK;
 }
 
+static fz_status refuse_empty_half(const session *s, fz_error *err) {
+  int64_t size[2] = {0, 0};
+  for (int64_t i = 0; i < s->data.table->n; i++)
+    if (s->data.half[i] >= 0) size[s->data.half[i]]++;
+  if (size[0] && size[1]) return FZ_OK;
+  return fz_fail(err, FZ_EINPUT, "%s: half-set %d is empty: of %lld particles %lld are usable", s->r->particles,
+                 size[0] ? 2 : 1, (long long)s->data.table->n, (long long)s->data.n);
+}
+
 static fz_status open_dataset(session *s, fz_error *err) {
   const fz_optics *optics = &fz_io_particles_table(s->particles)->optics[0];
   if (s->images.box < 12)
@@ -239,7 +251,8 @@ static fz_status open_dataset(session *s, fz_error *err) {
                    s->r->mask_diameter_A, s->images.box, 6 * optics->pixel_A, (s->images.box - 2) * optics->pixel_A);
   fz_status st = fz_mpi_dataset_open(s->comm, fz_io_particles_table(s->particles), &s->images, radius, TILE,
                                      (uint64_t)s->r->seed, &s->data, s->fault, err);
-  return st == FZ_OK ? refuse_many_excluded(s, err) : st;
+  if (st == FZ_OK) st = refuse_many_excluded(s, err);
+  return st == FZ_OK ? refuse_empty_half(s, err) : st;
 }
 
 static fz_status open_start_map(session *s, fz_error *err) {

@@ -93,12 +93,5 @@ fz_status fz_dataset_cut(fz_dataset *data, const uint8_t *fault, int tile_size, 
       }
     }
   data->tile_first[data->n_tiles] = data->n;
-  for (int half = 0; half < 2; half++) {
-    int64_t size = 0;
-    for (int64_t i = 0; i < table->n; i++) size += data->half[i] == half;
-    if (!size)
-      return fz_fail(err, FZ_EINPUT, "half-set %d is empty: of %lld particles %lld are usable", half + 1,
-                     (long long)table->n, (long long)data->n);
-  }
   return FZ_OK;
 }

@@ -66,13 +66,15 @@ typedef struct session {
   fz_mpi_run_host host;
   fz_run run;
   FILE *log;
-  int64_t cache_bytes, base_bytes;
+  int64_t base_bytes;
   int threads;
   char parameters[4096], label[200];
 } session;
 
 enum { TILE = 16, DEFAULT_LIMIT = 14, PASSES_MAX = 10000 };
 static const int64_t IMAGE_CACHE = (int64_t)256 << 20, SLICE_CACHE = (int64_t)384 << 20;
+/* What PETSc, HDF5, FFTW and the threads take once they are at work, over what starting the program took. */
+static const int64_t LIBRARIES = (int64_t)20 << 20;
 
 /* ---- settings ---- */
 
@@ -206,8 +208,7 @@ static fz_status open_particles(session *s, fz_error *err) {
   FZ_TRY(fz_mpi_agree(s->comm, st, err));
   const fz_particles *table = fz_io_particles_table(s->particles);
   int64_t all = table->n * table->optics[0].box * table->optics[0].box * (int64_t)sizeof(float);
-  s->cache_bytes = all < IMAGE_CACHE ? all : IMAGE_CACHE;
-  st = fz_io_images_open(table, s->cache_bytes, &s->images, err);
+  st = fz_io_images_open(table, all < IMAGE_CACHE ? all : IMAGE_CACHE, &s->images, err);
   if (st == FZ_OK && !(s->fault = fz_alloc(table->n, 1))) st = fz_fail(err, FZ_ENOMEM, "no memory");
   st = fz_mpi_agree(s->comm, st, err);
 done:
@@ -271,12 +272,17 @@ static fz_status open_start_map(session *s, fz_error *err) {
 
 /* ---- the plan ---- */
 
+/* The most that this rank will hold: what it holds now and what is to come, as files are written last. */
+static int64_t memory_needed(const session *s, const fz_run_settings *set) {
+  int64_t n3 = (int64_t)s->data.box * s->data.box * s->data.box;
+  int64_t results = 8 * n3 * (3 * set->n_classes + 3), run = fz_run_bytes(set, &s->data, fz_mpi_size(s->comm));
+  int64_t bytes = s->base_bytes + LIBRARIES + (int64_t)fz_memory_bytes() + (results > run ? results : run);
+  int64_t scan = fz_mpi_memory_peak_bytes();
+  return bytes > scan ? bytes : scan;
+}
+
 static fz_status announce(session *s, const fz_run_settings *set, fz_error *err) {
-  ptrdiff_t n3 = (ptrdiff_t)s->data.box * s->data.box * s->data.box;
-  int64_t results = 3 * set->n_classes * n3 * 8 + 2 * n3 * 4;
-  int64_t bytes = s->base_bytes + s->cache_bytes + fz_run_bytes(set, &s->data, fz_mpi_size(s->comm));
-  if (results > bytes - s->base_bytes - s->cache_bytes) bytes = s->base_bytes + s->cache_bytes + results;
-  double GB = fz_mpi_report_max(s->comm, (double)bytes * 1e-9);
+  double GB = fz_mpi_report_max(s->comm, (double)memory_needed(s, set) * 1e-9);
   fz_log(FZ_LOG_INFO, "%lld particles of %d px at %.4g A, %d optics group%s, band limit %.1f A (shell %d)",
          (long long)s->data.n, s->data.box, s->data.pixel_A, s->data.n_groups, s->data.n_groups > 1 ? "s" : "",
          s->data.box * s->data.pixel_A / set->schedule.kmax_limit, set->schedule.kmax_limit);

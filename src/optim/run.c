@@ -506,7 +506,7 @@ int64_t fz_run_bytes(const fz_run_settings *s, const fz_dataset *data, int ranks
     /* words, running and batch moments, volumes; the M-step's grids: 4m real and half-complex, 2m kernel and operator
      */
     int64_t stage = fz_stage_bytes(data, &spec) + 8 * (2 * words + 3 * moments + k * b);
-    int64_t solve = 8 * (2 * voxels(4 * m) + 6 * voxels(2 * m) + 12 * k * voxels(m));
+    int64_t solve = 8 * (2 * voxels(4 * m) + 4 * voxels(2 * m) + 12 * k * voxels(m));
     if (!refine && strcmp(s->kind->name, "incremental") == 0) {
       int64_t batch = s->optimizer.batch_images ? s->optimizer.batch_images : s->schedule.ladder[i].batch_images;
       stage += 8 * words * (data->n / batch + 1) / ranks;

@@ -5,6 +5,7 @@
 
 #include "core/memory.h"
 #include "model/normal.h"
+#include "mpi/fault.h"
 #include "mpi/ksp.h"
 #include "mpi/reduce.h"
 #include "mpi/tickets.h"
@@ -186,6 +187,7 @@ static fz_status maximize(void *self, const double *moments, double images, int 
       st = fz_normal_right_side(o->normal, &l->b_cube, moments + 2 * k * l->b_cube.cells, images, o->voxels);
     if (st == FZ_OK) st = solve(o, o->voxels, w + k * voxels_of(o), iterations, err);
   }
+  if (fz_mpi_fault(o->comm, "m-step")) st = FZ_ENOMEM;
   if (st == FZ_ENOMEM) fz_fail(err, st, "no memory for an M-step");
   return fz_mpi_agree(o->comm, st, err);
 }

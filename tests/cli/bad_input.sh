@@ -130,6 +130,20 @@ sum=$(cksum <$star)
 expect 1 "sim/particles.star is an input, and --output sim would overwrite it" "${sim[@]}" --output sim
 [ "$(cksum <$star)" = "$sum" ] || fail "the input was overwritten"
 
+# A rank that fails alone in the middle of a step takes the others along; the run can be taken up again.
+for site in m-step checkpoint-write; do
+  rm -rf code.* broken
+  broken=(reconstruct "${sim[@]}" --output broken --starts 1 --kmax-schedule 3 --max-passes 1 --max-resolution 36
+    --checkpoint-interval 0)
+  FZ_FAULT=$site:1 timeout 60 "$MPIRUN" --oversubscribe -n 3 bash each.sh "$FRAZIL" --log error "${broken[@]}" \
+    >out.txt 2>err.txt || fail "$site: hangs"
+  [ "$(cat code.0 code.1 code.2 | tr '\n' ' ')" = "2 2 2 " ] && [ "$(wc -l <err.txt)" = 1 ] &&
+    grep -q '(rank 1)' err.txt || { cat err.txt; fail "$site: exit codes $(cat code.? | tr '\n' ' ')"; }
+  grep -q '"state": "failed", "exit_code": 2' broken/status.json || { cat broken/status.json; fail "$site: status"; }
+  "$FRAZIL" --log error "${broken[@]}" || fail "$site: cannot go on"
+  [ -f broken/map.mrc ] || fail "$site: no map"
+done
+
 # mpirun, left to itself, ends at once with the same code.
 code=0
 timeout 60 "$MPIRUN" --oversubscribe -n 3 "$FRAZIL" reconstruct --particles sim/tenth.star --output refused >out.txt 2>&1 || code=$?

@@ -105,6 +105,8 @@ fz_status fz_io_run_dir_open(fz_mpi *comm, const char *path, fz_io_run_dir **out
   if (st == FZ_OK && fz_mpi_rank(comm) == 0) {
     st = fz_io_make_dir(path, err);
     if (st == FZ_OK) st = lock(path, &dir->lock, err);
+    /* Nothing is lost yet: a folder that cannot be written to is a wrong argument, not a failed run. */
+    if (st == FZ_EIO) st = err->code = FZ_EINVAL;
   }
   st = fz_mpi_agree(comm, st, err);
   if (st != FZ_OK) fz_io_run_dir_close(&dir);

@@ -21,7 +21,8 @@ typedef struct fz_io_run_dir fz_io_run_dir;
 /** Make the run's folder and its lock, "<path>/.lock".  The kernel drops the lock when the job ends in whatever way, so
  *  what a killed job left behind is no obstacle; the file's text says who holds it.
  *  owns    *out: the caller, fz_io_run_dir_close.  calls collective (rank 0 works)
- *  fails   FZ_EINVAL when another job is running in it (host and process are named), FZ_EIO, FZ_ENOMEM */
+ *  fails   FZ_EINVAL when another job is running in it (host and process are named) or it cannot be written to,
+ * FZ_ENOMEM */
 fz_status fz_io_run_dir_open(fz_mpi *comm, const char *path, fz_io_run_dir **out, fz_error *err);
 /** Unlock, free and set *dir to NULL; accepts NULL. local, on all ranks */
 void fz_io_run_dir_close(fz_io_run_dir **dir);

@@ -8,36 +8,28 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "core/exponential.h"
 #include "core/fixed.h"
 #include "core/memory.h"
 #include "estep/engine.h"
+#include "estep/score_rows.h"
 #include "model/kaiser_bessel.h"
 #include "model/projector.h"
 
 #ifdef FZ_DOUBLE
 #define gemm cblas_dgemm
-#define exp_negative fz_exp_negative_f64
-#define select fz_select_f64
-typedef fz_lanes_f64 lanes;
 #define fill_table fz_kb_fill_table_f64
 #define add_fixed fz_fixed_add_f64
 #define create_engine fz_engine_direct_f64
 static const double NEGLIGIBLE = 1e300; /* never skip */
 #else
 #define gemm cblas_sgemm
-#define exp_negative fz_exp_negative_f32
-#define select fz_select_f32
-typedef fz_lanes_f32 lanes;
 #define fill_table fz_kb_fill_table_f32
 #define add_fixed fz_fixed_add_f32
 #define create_engine fz_engine_direct_f32
 static const double NEGLIGIBLE = 32.0; /* exp(-32) of the running maximum: below float's resolution of the sum */
 #endif
 
-enum { BLOCK = 96, TURNS = 2, LANES = sizeof(lanes) / sizeof(fz_real) };
-_Static_assert(BLOCK % LANES == 0, "rows of scores are whole vectors");
-static const fz_real NOTHING = (fz_real)-1e30; /* score of a column that is not there */
+enum { BLOCK = FZ_SCORE_ROW, TURNS = 2 };
 
 typedef struct workspace {
   fz_real *x_re, *x_im;                              /* [rows][padded] shifted, turned images */
@@ -221,78 +213,6 @@ FZ_KERNEL static void slice_power(const block_view *v, ptrdiff_t padded, fz_real
   }
 }
 
-static inline __attribute__((always_inline)) lanes load(const fz_real *from) {
-  lanes x;
-  memcpy(&x, from, sizeof x);
-  return x;
-}
-
-static inline __attribute__((always_inline)) void store(fz_real *to, lanes x) {
-  memcpy(to, &x, sizeof x);
-}
-
-static inline __attribute__((always_inline)) double sum_lanes(lanes x) {
-  double sum = 0;
-  for (int l = 0; l < LANES; l++) sum += x[l];
-  return sum;
-}
-
-/* From the products to the two scores; returns the largest of one row. Columns from `count` on become NOTHING. */
-FZ_KERNEL static fz_real finish_row(fz_real *p, fz_real *q, const fz_real *norm, fz_real log_prior, int count) {
-  for (int c = count; c < BLOCK; c++) p[c] = q[c] = 0;
-  lanes largest = (lanes){0} + NOTHING;
-  int whole = count / LANES * LANES;
-  for (int c = 0; c < BLOCK; c += LANES) {
-    lanes base = log_prior - (fz_real)0.5 * load(norm + c), a = load(p + c), b = load(q + c);
-    lanes plus = base + a + b, minus = base + a - b;
-    store(p + c, plus);
-    store(q + c, minus);
-    if (c >= whole) continue;
-    lanes best = select(plus > minus, plus, minus);
-    largest = select(largest > best, largest, best);
-  }
-  fz_real best = NOTHING;
-  for (int l = 0; l < LANES; l++) best = best > largest[l] ? best : largest[l];
-  for (int c = whole; c < count; c++) {
-    best = best > p[c] ? best : p[c];
-    best = best > q[c] ? best : q[c];
-  }
-  for (int c = count; c < BLOCK; c++) p[c] = q[c] = NOTHING;
-  return best;
-}
-
-FZ_KERNEL static double sum_exp_row(const fz_real *p, const fz_real *q, fz_real shift) {
-  lanes sum = {0};
-  for (int c = 0; c < BLOCK; c += LANES) sum += exp_negative(load(p + c) - shift) + exp_negative(load(q + c) - shift);
-  return sum_lanes(sum);
-}
-
-/* exp(score - total) of scores that rounding may have put above the total; 0 below the floor. */
-static inline __attribute__((always_inline)) lanes posterior_weight(lanes score, fz_real log_total,
-                                                                    fz_real floor_weight) {
-  lanes zero = {0}, x = score - log_total;
-  lanes weight = exp_negative(select(x < zero, x, zero));
-  return select(weight > floor_weight, weight, zero);
-}
-
-/* p, q: scores in, gamma_plus + gamma_minus and their difference out, added to mass.
- * moment += sum of gamma x score; returns the sum of gamma. */
-FZ_KERNEL static double weight_row(fz_real *p, fz_real *q, fz_real *mass, fz_real log_total, fz_real floor_weight,
-                                   double *moment) {
-  lanes first = {0}, total = {0};
-  for (int c = 0; c < BLOCK; c += LANES) {
-    lanes sp = load(p + c), sq = load(q + c);
-    lanes gp = posterior_weight(sp, log_total, floor_weight), gm = posterior_weight(sq, log_total, floor_weight);
-    first += gp * sp + gm * sq;
-    total += gp + gm;
-    store(p + c, gp + gm);
-    store(q + c, gp - gm);
-    store(mass + c, load(mass + c) + (gp + gm));
-  }
-  *moment += sum_lanes(first);
-  return sum_lanes(total);
-}
-
 static void score_block(const direct *d, workspace *w, const fz_tile *tile, const block_view *v) {
   int padded = (int)d->f->padded, rows = tile->n * d->rows_per_image, stride = (int)v->stride;
   slice_power(v, padded, w->power);
@@ -313,8 +233,8 @@ static double finish_image(const direct *d, workspace *w, const block_view *v, i
   for (int r = 0; r < d->rows_per_image; r++) {
     ptrdiff_t row = (ptrdiff_t)i * d->rows_per_image + r;
     int turn = r / d->q->n_shifts, t = r % d->q->n_shifts;
-    double best = finish_row(w->p + row * BLOCK, w->q + row * BLOCK, w->norm + (i * TURNS + turn) * BLOCK,
-                             (fz_real)log_prior(d, v, t), v->count);
+    double best = fz_scores_finish(w->p + row * BLOCK, w->q + row * BLOCK, w->norm + (i * TURNS + turn) * BLOCK,
+                                   (fz_real)log_prior(d, v, t), v->count);
     if (best > largest) largest = best;
   }
   return largest;
@@ -333,7 +253,7 @@ static void find_totals(const direct *d, workspace *w, const fz_tile *tile, fz_i
       if (largest > running[i] - NEGLIGIBLE)
         for (int r = 0; r < d->rows_per_image; r++) {
           ptrdiff_t row = ((ptrdiff_t)i * d->rows_per_image + r) * BLOCK;
-          sum += sum_exp_row(w->p + row, w->q + row, (fz_real)largest);
+          sum += fz_scores_sum_exp(w->p + row, w->q + row, (fz_real)largest);
         }
       w->block_max[i * d->blocks + b] = largest;
       w->block_sum[i * d->blocks + b] = sum;
@@ -372,8 +292,8 @@ static void weigh_image(const direct *d, workspace *w, int i, fz_image_posterior
     ptrdiff_t row = ((ptrdiff_t)i * d->rows_per_image + r) * BLOCK;
     int turn = r / d->q->n_shifts, t = r % d->q->n_shifts;
     double moment = 0;
-    w->shift[t] += weight_row(w->p + row, w->q + row, w->mass + (i * TURNS + turn) * BLOCK, (fz_real)post->gain,
-                              floor_weight, &moment);
+    w->shift[t] += fz_scores_to_weights(w->p + row, w->q + row, w->mass + (i * TURNS + turn) * BLOCK,
+                                        (fz_real)post->gain, floor_weight, &moment);
     post->entropy -= moment;
   }
 }

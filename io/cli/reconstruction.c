@@ -1,0 +1,247 @@
+#include "io/cli/reconstruction.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/log.h"
+#include "core/memory.h"
+#include "io/checkpoint.h"
+#include "io/cli/job.h"
+#include "io/images.h"
+#include "io/log.h"
+#include "io/mrc.h"
+#include "mpi/dataset.h"
+#include "mpi/memory.h"
+
+enum { TILE = 16 };
+static const int64_t IMAGE_CACHE = (int64_t)256 << 20;
+/* What PETSc, HDF5, FFTW and the threads take once they are at work, over what starting the program took. */
+static const int64_t LIBRARIES = (int64_t)20 << 20;
+
+/* ---- opening the data ---- */
+
+static fz_status open_particles(fz_reconstruction *s, fz_error *err) {
+  fz_status st = fz_io_particles_read(s->r->particles, &s->particles, err);
+  FZ_TRY(fz_mpi_agree(s->comm, st, err));
+  if (fz_mpi_rank(s->comm) == 0) st = fz_io_particles_require_supported(s->particles, err);
+  FZ_TRY(fz_mpi_agree(s->comm, st, err));
+  const fz_particles *table = fz_io_particles_table(s->particles);
+  int64_t all = table->n * table->optics[0].box * table->optics[0].box * (int64_t)sizeof(float);
+  st = fz_io_images_open(table, all < IMAGE_CACHE ? all : IMAGE_CACHE, &s->images, err);
+  if (st == FZ_OK && !(s->fault = fz_alloc(table->n, 1))) st = fz_fail(err, FZ_ENOMEM, "no memory");
+  st = fz_mpi_agree(s->comm, st, err);
+done:
+  return st;
+}
+
+static fz_status refuse_many_excluded(const fz_reconstruction *s, fz_error *err) {
+  int64_t bad = s->data.table->n - s->data.n, first = 0;
+  if (!bad) return FZ_OK;
+  while (!s->fault[first]) first++;
+  const fz_particle *p = &s->data.table->particle[first];
+  const char *stack = s->data.table->stack_path[p->stack];
+  const char *why = s->fault[first] == FZ_IMAGE_NOT_FINITE ? "has pixels that are not finite numbers" : "is constant";
+  if (100.0 * (double)bad > s->r->max_excluded_percent * (double)s->data.table->n)
+    return fz_fail(err, FZ_EINPUT,
+                   "%lld of %lld images are unusable, more than --max-excluded %g %%; the first is image %lld of %s "
+                   "(%s line %lld), which %s",
+                   (long long)bad, (long long)s->data.table->n, s->r->max_excluded_percent, (long long)p->slice + 1,
+                   stack, s->r->particles, (long long)p->line, why);
+  fz_log(FZ_LOG_WARN, "%lld unusable images are set aside (excluded.star); the first is image %lld of %s, which %s",
+         (long long)bad, (long long)p->slice + 1, stack, why);
+  return FZ_OK;
+}
+
+static fz_status refuse_empty_half(const fz_reconstruction *s, fz_error *err) {
+  int64_t size[2] = {0, 0};
+  for (int64_t i = 0; i < s->data.table->n; i++)
+    if (s->data.half[i] >= 0) size[s->data.half[i]]++;
+  if (size[0] && size[1]) return FZ_OK;
+  return fz_fail(err, FZ_EINPUT, "%s: half-set %d is empty: of %lld particles %lld are usable", s->r->particles,
+                 size[0] ? 2 : 1, (long long)s->data.table->n, (long long)s->data.n);
+}
+
+static fz_status open_dataset(fz_reconstruction *s, fz_error *err) {
+  const fz_optics *optics = &fz_io_particles_table(s->particles)->optics[0];
+  if (s->images.box < 12)
+    return fz_fail(err, FZ_EINPUT, "%s: images of %d px are too small: at least 12 px", s->r->particles, s->images.box);
+  double radius = s->r->mask_diameter_A > 0 ? 0.5 * s->r->mask_diameter_A / optics->pixel_A : 0.45 * s->images.box;
+  if (radius > 0.5 * s->images.box - 1 || radius < 3)
+    return fz_fail(err, FZ_EINVAL, "--mask-diameter %g: the box of %d px leaves room for %.0f to %.0f A",
+                   s->r->mask_diameter_A, s->images.box, 6 * optics->pixel_A, (s->images.box - 2) * optics->pixel_A);
+  fz_status st = fz_mpi_dataset_open(s->comm, fz_io_particles_table(s->particles), &s->images, radius, TILE,
+                                     (uint64_t)s->r->seed, &s->data, s->fault, err);
+  if (st == FZ_OK) st = refuse_many_excluded(s, err);
+  return st == FZ_OK ? refuse_empty_half(s, err) : st;
+}
+
+static fz_status open_start_map(fz_reconstruction *s, fz_error *err) {
+  if (!strcmp(s->r->init, "random")) return FZ_OK;
+  fz_status st = fz_io_map_read(s->r->init, &s->start_map, err);
+  if (st == FZ_OK && s->start_map.n != s->data.box)
+    st = fz_fail(err, FZ_EINPUT, "%s: its box is %d, the images have %d", s->r->init, s->start_map.n, s->data.box);
+  ptrdiff_t n3 = (ptrdiff_t)s->data.box * s->data.box * s->data.box, k = (ptrdiff_t)s->r->classes;
+  if (st == FZ_OK && !(s->initial = fz_alloc(n3, sizeof *s->initial)))
+    st = fz_fail(err, FZ_ENOMEM, "no memory for the starting map");
+  for (ptrdiff_t i = 0; st == FZ_OK && i < n3; i++) s->initial[i] = s->start_map.voxel[i];
+  if (st == FZ_OK && k > 1)
+    st = fz_fail(err, FZ_EINVAL, "--init MAP with --classes %lld: give --init random", (long long)k);
+  return fz_mpi_agree(s->comm, st, err);
+}
+
+/* ---- the plan ---- */
+
+/* The most that this rank will hold: what it holds now and what is to come, as files are written last. */
+static int64_t memory_needed(const fz_reconstruction *s, const fz_run_settings *set) {
+  int64_t n3 = (int64_t)s->data.box * s->data.box * s->data.box;
+  int64_t results = 8 * n3 * (3 * set->n_classes + 3), run = fz_run_bytes(set, &s->data, fz_mpi_size(s->comm));
+  int64_t bytes = s->base_bytes + LIBRARIES + (int64_t)fz_memory_bytes() + (results > run ? results : run);
+  int64_t scan = fz_mpi_memory_peak_bytes();
+  return bytes > scan ? bytes : scan;
+}
+
+static fz_status announce(fz_reconstruction *s, const fz_run_settings *set, fz_error *err) {
+  double GB = fz_mpi_report_max(s->comm, (double)memory_needed(s, set) * 1e-9);
+  fz_log(FZ_LOG_INFO, "%lld particles of %d px at %.4g A, %d optics group%s, band limit %.1f A (shell %d)",
+         (long long)s->data.n, s->data.box, s->data.pixel_A, s->data.n_groups, s->data.n_groups > 1 ? "s" : "",
+         s->data.box * s->data.pixel_A / set->schedule.kmax_limit, set->schedule.kmax_limit);
+  fz_log(FZ_LOG_INFO, "%d rank%s x %d thread%s, algorithm %s, %d start%s, seed %lld; memory per rank up to %.3f GB",
+         fz_mpi_size(s->comm), fz_mpi_size(s->comm) > 1 ? "s" : "", set->threads, set->threads > 1 ? "s" : "",
+         set->kind->name, set->starts, set->starts > 1 ? "s" : "", (long long)set->seed, GB);
+  if (s->r->max_memory_GB > 0 && GB > s->r->max_memory_GB)
+    return fz_fail(err, FZ_EINVAL,
+                   "the run needs %.3f GB per rank, --max-memory allows %.3f: lower --max-resolution, --classes or "
+                   "--threads",
+                   GB, s->r->max_memory_GB);
+  return FZ_OK;
+}
+
+/* ---- the job ---- */
+
+static bool wants_stop(void *context) {
+  return fz_io_stop_requested(context);
+}
+
+static fz_status write_yaml(const fz_reconstruction *s, const fz_option *table, fz_error *err) {
+  char path[FZ_PATH_MAX], *text = NULL;
+  size_t n = 0;
+  FILE *stream = open_memstream(&text, &n);
+  if (!stream) return fz_fail(err, FZ_ENOMEM, "no memory for parameters.yaml");
+  fprintf(stream, "# %s\n", s->label);
+  fz_status st = fz_options_write_yaml(table, stream);
+  fprintf(stream, "\n# The result depends on:\n");
+  for (const char *c = s->parameters; *c; c++) {
+    if (c == s->parameters || c[-1] == '\n') fputs("#   ", stream);
+    fputc(*c, stream);
+  }
+  fputc('\n', stream);
+  fclose(stream);
+  if (st == FZ_OK) st = fz_io_path_join(path, s->r->output, "parameters.yaml", err);
+  if (st == FZ_OK) st = fz_io_write_atomic(path, text, (int64_t)n, err);
+  free(text);
+  return st;
+}
+
+static fz_status run_job(fz_reconstruction *s, const fz_run_settings *set, const fz_option *table, fz_error *err) {
+  fz_job job = {.comm = s->comm,
+                .run_dir = s->r->output,
+                .particles = s->particles,
+                .fault = s->fault,
+                .run = &s->run,
+                .checkpoint_interval = s->r->checkpoint_interval,
+                .parameters = s->parameters,
+                .label = s->label};
+  fz_status st;
+  if (s->r->fresh) FZ_TRY(fz_io_checkpoint_discard(s->comm, s->r->output, err));
+  bool finished;
+  FZ_TRY(fz_job_is_finished(&job, &finished, err));
+  if (finished) {
+    fz_log(FZ_LOG_INFO, "%s holds a finished run of these parameters; --fresh starts over", s->r->output);
+    goto done;
+  }
+  if (fz_mpi_rank(s->comm) == 0) st = write_yaml(s, table, err);
+  FZ_TRY(fz_mpi_agree(s->comm, st, err));
+  job.stop = s->stop;
+  s->host = (fz_mpi_run_host){.comm = s->comm, .stop = wants_stop, .stop_context = s->stop};
+  fz_run_host host = fz_mpi_run_host_view(&s->host);
+  st = fz_run_init(&s->run, set, &s->data, &host, err);
+  FZ_TRY(fz_mpi_agree(s->comm, st, err));
+  FZ_TRY(fz_job_run(&job, err));
+  double peak = (double)fz_mpi_memory_peak_bytes_max(s->comm) * 1e-9;
+  fz_log(FZ_LOG_INFO,
+         "done: %s/map.mrc, half-maps part at %.2f A (FSC 0.143, not gold standard); peak memory %.3f GB per rank",
+         s->r->output, s->data.box * s->data.pixel_A / s->run.best_shell, peak);
+done:
+  return st;
+}
+
+/* Results written over what they were made from could be neither repeated nor continued. */
+static fz_status refuse_to_overwrite(const fz_reconstruction_request *r, fz_error *err) {
+  static const char *const results[] = {"particles.star", "excluded.star", "map.mrc", "half1.mrc", "half2.mrc"};
+  const char *const inputs[] = {r->particles, r->init};
+  for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
+    for (size_t k = 0; k < sizeof results / sizeof results[0]; k++) {
+      char path[FZ_PATH_MAX];
+      struct stat input, result;
+      fz_status st = fz_io_path_join(path, r->output, results[k], err);
+      if (st != FZ_OK) return st;
+      if (stat(inputs[i], &input) != 0 || stat(path, &result) != 0) continue;
+      if (input.st_dev == result.st_dev && input.st_ino == result.st_ino)
+        return fz_fail(err, FZ_EINVAL, "%s is an input, and --output %s would overwrite it: choose another folder",
+                       inputs[i], r->output);
+    }
+  return FZ_OK;
+}
+
+static void copy_log(fz_reconstruction *s) {
+  char path[FZ_PATH_MAX];
+  if (fz_mpi_rank(s->comm) != 0 || fz_io_path_join(path, s->r->output, "run.log", NULL) != FZ_OK) return;
+  s->log = fopen(path, "a");
+  if (s->log) fz_io_log_copy(s->log);
+}
+
+static void close_session(fz_reconstruction *s) {
+  fz_run_clear(&s->run);
+  fz_io_stop_destroy(&s->stop);
+  fz_dataset_clear(&s->data);
+  fz_io_images_close(&s->images);
+  fz_io_particles_destroy(&s->particles);
+  fz_map_clear(&s->start_map);
+  fz_free(&s->initial);
+  fz_free(&s->fault);
+  fz_io_run_dir_close(&s->dir);
+  if (s->log) {
+    fz_io_log_copy(NULL);
+    fclose(s->log);
+  }
+}
+
+fz_status fz_reconstruction_run(fz_mpi *comm, const fz_reconstruction_request *r, const fz_option *table,
+                                fz_error *err) {
+  fz_reconstruction s = {.comm = comm, .r = r, .base_bytes = fz_mpi_memory_peak_bytes()};
+  fz_run_settings settings;
+  fz_status st;
+  int threads = fz_reconstruction_threads(comm);
+  s.threads = r->threads > 0 ? (int)r->threads : threads;
+  omp_set_num_threads(s.threads); /* of the opening scan, too */
+  FZ_TRY(open_particles(&s, err));
+  if (!r->dry_run) {
+    FZ_TRY(fz_mpi_agree(comm, fz_mpi_rank(comm) == 0 ? refuse_to_overwrite(r, err) : FZ_OK, err));
+    FZ_TRY(fz_io_run_dir_open(comm, r->output, &s.dir, err));
+    copy_log(&s);
+    /* Before the scan: its time counts, and a request that comes meanwhile is heard. */
+    FZ_TRY(fz_mpi_agree(comm, fz_io_stop_create(comm, r->output, r->max_time, &s.stop, err), err));
+  }
+  FZ_TRY(fz_mpi_agree(comm, open_dataset(&s, err), err));
+  FZ_TRY(open_start_map(&s, err));
+  FZ_TRY(fz_mpi_agree(comm, fz_reconstruction_settings(&s, &settings, err), err));
+  fz_reconstruction_parameters(&s, &settings);
+  FZ_TRY(announce(&s, &settings, err));
+  if (!r->dry_run) st = run_job(&s, &settings, table, err);
+done:
+  close_session(&s);
+  return st;
+}

@@ -127,3 +127,11 @@ double fz_mpi_report_sum(fz_mpi *comm, double value) {
   MPI_Allreduce(&value, &total, 1, MPI_DOUBLE, MPI_SUM, comm->handle);
   return total;
 }
+
+bool fz_mpi_same(fz_mpi *comm, const void *bytes, size_t n) {
+  unsigned char first[256];
+  FZ_ASSERT(n <= sizeof first);
+  memcpy(first, bytes, n);
+  fz_mpi_broadcast(comm, first, n);
+  return !fz_mpi_any(comm, memcmp(first, bytes, n) != 0);
+}

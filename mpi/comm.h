@@ -25,6 +25,8 @@ fz_status fz_mpi_agree(fz_mpi *comm, fz_status st, fz_error *err);
 void fz_mpi_broadcast(fz_mpi *comm, void *bytes, size_t n);
 /** True on all if true on any. collective */
 bool fz_mpi_any(fz_mpi *comm, bool flag);
+/** True on all if all ranks hold the same n bytes. collective; n same on all ranks, at most 256 */
+bool fz_mpi_same(fz_mpi *comm, const void *bytes, size_t n);
 void fz_mpi_barrier(fz_mpi *comm);
 /** Maximum and sum over ranks of a measurement (seconds, bytes): for reports only, never for arithmetic. collective */
 double fz_mpi_report_max(fz_mpi *comm, double value);

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/instruction_set.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/checkpoint.h"
@@ -28,6 +29,7 @@ typedef struct progress {
   double last_report, last_status, last_checkpoint, checkpoint_cost;
   int64_t place; /* phase, start and rung of the last line */
   char parameters[PARAMETERS_MAX];
+  char instruction_set[32];
 } progress;
 
 static double now(void) {
@@ -108,6 +110,8 @@ static fz_status append_record(const fz_job *job, progress *p, const char *what,
 
 static void list_scalars(fz_job *job, progress *p, fz_state_list *list) {
   fz_state_add_text(list, "job/parameters", p->parameters, PARAMETERS_MAX, "what the result depends on");
+  fz_state_add_text(list, "job/instruction_set", p->instruction_set, sizeof p->instruction_set,
+                    "that the kernels ran with: the bits depend on it");
   fz_state_add_i64(list, "job/steps", &p->steps, "1", "steps taken; lines of metrics.jsonl");
   fz_run_scalars(job->run, list);
 }
@@ -149,6 +153,22 @@ static fz_status refuse_other_parameters(const char *there, const char *here, fz
   return fz_fail(err, FZ_EINVAL, "the run folder holds a run with other parameters: use another --output, or --fresh");
 }
 
+static void find_instruction_set(const fz_job *job, progress *p) {
+  snprintf(p->instruction_set, sizeof p->instruction_set, "%s", fz_instruction_set());
+  if (fz_mpi_same(job->comm, p->instruction_set, sizeof p->instruction_set)) return;
+  fz_log(FZ_LOG_WARN, "the ranks run on processors of different instruction sets: another run may differ in rounding");
+  memset(p->instruction_set, 0, sizeof p->instruction_set);
+  snprintf(p->instruction_set, sizeof p->instruction_set, "mixed");
+}
+
+static void compare_instruction_set(const progress *p, const char *here) {
+  if (strcmp(p->instruction_set, here) != 0)
+    fz_log(FZ_LOG_WARN,
+           "the run was begun with instruction set %s and goes on with %s: it may differ in rounding from "
+           "a run on one of them alone",
+           p->instruction_set, here);
+}
+
 static fz_status read_checkpoint(fz_job *job, progress *p, bool *found, fz_error *err) {
   fz_io_checkpoint *checkpoint = NULL;
   fz_state_list scalars = {0}, arrays = {0};
@@ -156,14 +176,17 @@ static fz_status read_checkpoint(fz_job *job, progress *p, bool *found, fz_error
   fz_status st = fz_io_checkpoint_open(job->comm, job->run_dir, &checkpoint, err);
   if (st != FZ_OK || !checkpoint) return st;
   *found = true;
-  char here[PARAMETERS_MAX];
+  char here[PARAMETERS_MAX], instruction_set[sizeof p->instruction_set];
   memcpy(here, p->parameters, sizeof here);
+  memcpy(instruction_set, p->instruction_set, sizeof instruction_set);
   list_scalars(job, p, &scalars);
   FZ_TRY(fz_io_checkpoint_read(job->comm, checkpoint, &scalars, err));
   if (strcmp(here, p->parameters) != 0) {
     st = refuse_other_parameters(p->parameters, here, err);
     goto done;
   }
+  compare_instruction_set(p, instruction_set);
+  memcpy(p->instruction_set, instruction_set, sizeof instruction_set);
   FZ_TRY(fz_run_restore(job->run, err));
   fz_run_arrays(job->run, &arrays);
   FZ_TRY(fz_io_checkpoint_read(job->comm, checkpoint, &arrays, err));
@@ -282,6 +305,7 @@ static fz_status begin(fz_job *job, progress *p, fz_error *err) {
   bool found;
   p->began = p->last_checkpoint = now();
   snprintf(p->parameters, sizeof p->parameters, "%s", job->parameters);
+  find_instruction_set(job, p);
   fz_status st = read_checkpoint(job, p, &found, err);
   if (st != FZ_OK) return st;
   p->fraction_at_start = fz_run_fraction(job->run);

@@ -283,6 +283,15 @@ static fz_status take_best(fz_run *run) {
   return FZ_OK;
 }
 
+/* Starts that found the same map have nearly the same likelihood; one that failed is clearly lower. */
+static void report_starts(const fz_run *run) {
+  int best = 0;
+  for (int i = 1; i < run->settings.starts; i++)
+    if (run->start_gain[i] > run->start_gain[best]) best = i;
+  for (int i = 0; i < run->settings.starts; i++)
+    fz_log(FZ_LOG_INFO, "start %d: gain %.3f per image%s", i + 1, run->start_gain[i], i == best ? ", refined" : "");
+}
+
 /* A common E-step decides between starts: same band limit, quadrature and noise. */
 static fz_status step_compare(fz_run *run, fz_error *err) {
   const fz_objective *f = run->view;
@@ -301,6 +310,7 @@ static fz_status step_compare(fz_run *run, fz_error *err) {
   memset(run->data->state, 0, sizeof *run->data->state * (size_t)run->data->table->n);
   run->phase = FZ_RUN_CLIMB;
   if (++run->start == run->settings.starts) {
+    report_starts(run);
     begin_refinement(run);
     st = take_best(run);
   }

@@ -276,7 +276,6 @@ static void fill_view(fz_mpi_objective *o) {
                            .n_images = o->stage.data->n,
                            .n_classes = o->stage.spec.n_classes,
                            .class_prior = o->class_prior,
-                           .tile_images = tile_images,
                            .evaluate = evaluate,
                            .images = images_in,
                            .gain = gain_of,

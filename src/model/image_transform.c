@@ -44,12 +44,16 @@ ptrdiff_t fz_image_transform_size(const fz_image_transform *t) {
   return (ptrdiff_t)t->n * (t->n / 2 + 1);
 }
 
-void fz_image_transform_forward(fz_image_transform *t, const float *pixels, double complex *half) {
+void fz_image_transform_of(const fz_image_transform *t, const double *pixels, double complex *half) {
   int n = t->n, row = n / 2 + 1;
-  for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i++) t->real[i] = (double)pixels[i];
-  fz_fft_forward(t->fft, t->real, half);
+  fz_fft_forward(t->fft, pixels, half);
   for (int y = 0; y < n; y++)
     for (int x = 0; x < row; x++) half[(ptrdiff_t)y * row + x] *= t->ramp[y] * t->ramp[x];
+}
+
+void fz_image_transform_forward(fz_image_transform *t, const float *pixels, double complex *half) {
+  for (ptrdiff_t i = 0; i < (ptrdiff_t)t->n * t->n; i++) t->real[i] = (double)pixels[i];
+  fz_image_transform_of(t, t->real, half);
 }
 
 void fz_image_transform_backward(fz_image_transform *t, double complex *half, double *pixels) {

@@ -2,15 +2,15 @@
 
 #include <math.h>
 
-#include "core/fft.h"
 #include "core/memory.h"
+#include "model/image_transform.h"
 
 struct fz_preprocess {
   int n;
   double share, background_share;
   double *mask;  /* [n][n] */
   char *outside; /* [n][n] background pixels for the statistics */
-  fz_fft *fft;
+  fz_image_transform *transform;
 };
 
 fz_preprocess *fz_preprocess_create(int n, double radius_px, double edge_px) {
@@ -19,8 +19,8 @@ fz_preprocess *fz_preprocess_create(int n, double radius_px, double edge_px) {
   p->n = n;
   p->mask = fz_alloc((ptrdiff_t)n * n, sizeof *p->mask);
   p->outside = fz_alloc((ptrdiff_t)n * n, 1);
-  p->fft = fz_fft_create(2, (int[]){n, n}, 1, false);
-  if (!p->mask || !p->outside || !p->fft) {
+  p->transform = fz_image_transform_create(n);
+  if (!p->mask || !p->outside || !p->transform) {
     fz_preprocess_destroy(&p);
     return NULL;
   }
@@ -39,7 +39,7 @@ void fz_preprocess_destroy(fz_preprocess **p) {
   if (!*p) return;
   fz_free(&(*p)->mask);
   fz_free(&(*p)->outside);
-  fz_fft_destroy(&(*p)->fft);
+  fz_image_transform_destroy(&(*p)->transform);
   fz_free(p);
 }
 
@@ -70,24 +70,12 @@ static fz_image_fault background_statistics(const fz_preprocess *p, const float 
   return *sd > 1e-6 * fabs(*mean) && *sd > 0 ? FZ_IMAGE_GOOD : FZ_IMAGE_CONSTANT;
 }
 
-static void centre(int n, double factor, double complex *half) {
-  ptrdiff_t row = n / 2 + 1;
-  double step = 2 * 3.14159265358979323846 * (n / 2) / n;
-  for (int y = 0; y < n; y++)
-    for (int x = 0; x < row; x++) {
-      /* For even n the ramp is (-1)^(kx + ky), exactly. */
-      int ky = y <= n / 2 ? y : y - n;
-      half[y * row + x] *= n % 2 == 0 ? ((x + ky) & 1 ? -factor : factor) : factor * cexp(I * step * (x + ky));
-    }
-}
-
 fz_image_fault fz_preprocess_image(const fz_preprocess *p, const float *pixels, void *scratch, double complex *half) {
   double mean, sd, *z = scratch;
   fz_image_fault fault = background_statistics(p, pixels, &mean, &sd);
   if (fault) return fault;
   for (ptrdiff_t i = 0; i < (ptrdiff_t)p->n * p->n; i++) z[i] = (pixels[i] - mean) / sd * p->mask[i];
-  fz_fft_forward(p->fft, z, half);
-  centre(p->n, 1.0 / p->n, half);
+  fz_image_transform_of(p->transform, z, half);
   return FZ_IMAGE_GOOD;
 }
 
@@ -96,9 +84,9 @@ fz_image_fault fz_preprocess_background(const fz_preprocess *p, const float *pix
   double mean, sd, *z = scratch;
   fz_image_fault fault = background_statistics(p, pixels, &mean, &sd);
   if (fault) return fault;
-  for (ptrdiff_t i = 0; i < (ptrdiff_t)p->n * p->n; i++) z[i] = (pixels[i] - mean) / sd * (1 - p->mask[i]);
-  fz_fft_forward(p->fft, z, half);
-  centre(p->n, 1.0 / (p->n * sqrt(p->background_share)), half);
+  double scale = 1 / (sd * sqrt(p->background_share));
+  for (ptrdiff_t i = 0; i < (ptrdiff_t)p->n * p->n; i++) z[i] = (pixels[i] - mean) * scale * (1 - p->mask[i]);
+  fz_image_transform_of(p->transform, z, half);
   return FZ_IMAGE_GOOD;
 }
 

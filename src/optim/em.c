@@ -36,7 +36,6 @@ static void clear(fz_optimizer *o) {
 const fz_optimizer_kind fz_optimizer_em = {.name = "em",
                                            .summary = "expectation maximization, a full pass per step",
                                            .want = FZ_WANT_MOMENTS,
-                                           .snapshots = true,
                                            .self_bytes = sizeof(em),
                                            .init = init,
                                            .step = step,

@@ -19,7 +19,6 @@ typedef struct fz_objective {
   int64_t n_tiles, n_images;
   ptrdiff_t n_classes; /* 0: no classes */
   double *class_prior; /* [n_classes] read by evaluate, set by maximize: beside w a part of what must be kept */
-  int64_t (*tile_images)(const void *self, int64_t tile);
 
   /** words = sum over the listed tiles at w. fails FZ_EDIVERGED, FZ_ESTOPPED, FZ_EIO */
   fz_status (*evaluate)(void *self, const double *w, const int64_t *tile, int64_t n_tiles, int64_t *words,

@@ -23,8 +23,7 @@ typedef struct fz_optimizer fz_optimizer;
 
 typedef struct fz_optimizer_kind {
   const char *name, *summary;
-  int want;       /* FZ_WANT_* statistics that its objective must deliver */
-  bool snapshots; /* needs full passes */
+  int want; /* FZ_WANT_* statistics that its objective must deliver */
   ptrdiff_t self_bytes;
   fz_status (*init)(fz_optimizer *o); /* allocate self's arrays */
   fz_status (*step)(fz_optimizer *o, fz_error *err);

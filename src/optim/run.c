@@ -13,11 +13,6 @@
 static const double FSC_HALVES = 0.143;
 static const double RISE = 1.2; /* of the band limit from one refinement pass to the next */
 
-const char *fz_run_phase_name(int64_t phase) {
-  static const char *const names[] = {"climb", "compare", "refine", "complete"};
-  return phase >= 0 && phase <= FZ_RUN_COMPLETE ? names[phase] : "unknown";
-}
-
 static int64_t voxels(int64_t m) {
   return m * m * m;
 }

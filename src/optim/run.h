@@ -84,6 +84,5 @@ void fz_run_arrays(fz_run *run, fz_state_list *list);
 double fz_run_fraction(const fz_run *run);
 /** Bytes that one rank will need at most for stages, statistics and optimizer (not images, not libraries). */
 int64_t fz_run_bytes(const fz_run_settings *settings, const fz_dataset *data, int ranks);
-const char *fz_run_phase_name(int64_t phase);
 
 #endif

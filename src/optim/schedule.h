@@ -25,8 +25,8 @@ typedef struct fz_sampling_options {
   fz_direction_kind directions; /* a design has about as many points as the HEALPix grid of that step */
 } fz_sampling_options;
 
-/** The default ladder for n images whose data reach `signal` = sum over shells of signal-to-noise (see schedule.c).
- *  limit: highest usable shell (box/2 - 1 or the user's resolution) */
+/** The default ladder: shells 3 to 8 as far as `limit` allows, with fewer passes when there are very many images.
+ *  limit: highest usable shell (box/2 - 2 or the user's resolution) */
 fz_schedule fz_schedule_default(int64_t n_images, int limit);
 
 /** Directions, in-plane angles and shifts for band limit kmax.  centred: shifts are looked for around each image's last

@@ -65,7 +65,6 @@ static void clear(fz_optimizer *o) {
 const fz_optimizer_kind fz_optimizer_sem_vr = {.name = "sem-vr",
                                                .summary = "variance-reduced stochastic EM, statistics form",
                                                .want = FZ_WANT_MOMENTS,
-                                               .snapshots = true,
                                                .self_bytes = sizeof(sem_vr),
                                                .init = init,
                                                .step = step,

@@ -78,7 +78,6 @@ static void clear(fz_optimizer *o) {
 const fz_optimizer_kind fz_optimizer_svrg = {.name = "svrg",
                                              .summary = "SVRG with full-gradient snapshots, preconditioned",
                                              .want = FZ_WANT_MOMENTS | FZ_WANT_GRADIENT,
-                                             .snapshots = true,
                                              .self_bytes = sizeof(svrg),
                                              .init = init,
                                              .step = step,

@@ -31,11 +31,6 @@ typedef struct linear_model {
   int64_t last[LINEAR_TILES], last_n; /* tiles of the last evaluation */
 } linear_model;
 
-static inline int64_t linear_tile_images(const void *self, int64_t tile) {
-  const linear_model *m = self;
-  return m->first[tile + 1] - m->first[tile];
-}
-
 static inline double linear_word_scale(const linear_model *m) {
   return fz_fixed_scale(m->bound, m->f.n_images);
 }
@@ -169,7 +164,6 @@ static inline void linear_init(linear_model *m, double bound) {
                         .n_moments = LINEAR_DIM,
                         .n_tiles = LINEAR_TILES,
                         .n_images = m->first[LINEAR_TILES],
-                        .tile_images = linear_tile_images,
                         .evaluate = linear_evaluate,
                         .images = linear_images,
                         .gain = linear_gain,

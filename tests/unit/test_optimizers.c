@@ -265,7 +265,7 @@ static fz_optimizer_options options_of(int variant) {
 }
 
 static bool applies(const fz_optimizer_kind *kind, int variant) {
-  return variant == 0 || (kind->snapshots && strcmp(kind->name, "em") != 0);
+  return variant == 0 || strcmp(kind->name, "sem-vr") == 0 || strcmp(kind->name, "svrg") == 0;
 }
 
 static void resuming_anywhere_gives_the_same_bits(void **state) {

@@ -1,24 +1,33 @@
-/* Scoring engines behind one interface.  An engine marginalizes the poses of one tile exhaustively over a quadrature.
- *  maths   score(i; j, t) = Re <x_i, S_t P_j V> - 1/2 <c2_i, |P_j V|^2>   (half-plane sums, weights inside x and c2)
- *          gain_i = log sum_{class, j, t} prior exp(score): log-likelihood above that of pure noise
- *          gamma = prior exp(score - gain);   A_j = sum gamma c2,  B_j = sum gamma S_t^* x */
+/* Scoring engines behind one interface.  An engine marginalizes the poses of one tile exhaustively over a quadrature,
+ * in two sweeps over pose blocks (estep/pose_blocks.h); estep/marginal.h puts the blocks together.
+ *  maths   score(i; j, t) = log prior + Re <x_i, S_t P_j V> - 1/2 <c2_i, |P_j V|^2>
+ *          (half-plane sums, weights inside x and c2; the prior covers class, rotation and shift)
+ *          gain_i = log sum_{class, j, t} exp(score): log-likelihood above that of pure noise
+ *          gamma = exp(score - gain);   A_j = sum gamma c2,  B_j = sum gamma S_t^* x */
 #ifndef FZ_ESTEP_ENGINE_H
 #define FZ_ESTEP_ENGINE_H
 #include <stdint.h>
 
 #include "core/status.h"
+#include "estep/pose_blocks.h"
 #include "estep/statistics.h"
 #include "estep/tile.h"
 #include "model/frequencies.h"
 #include "pose/quadrature.h"
 
-/* Best pose and posterior of one image. */
-typedef struct fz_image_posterior {
-  double gain;    /* log-likelihood gain over pure noise */
-  double entropy; /* of the posterior over all poses and classes, nats */
-  double peak;    /* its largest probability at one quadrature point */
+/* First sweep, one image and one pose block: sum over its poses of exp(score), as sum x exp(largest). */
+typedef struct fz_pose_total {
+  double largest; /* score */
+  double sum;     /* of exp(score - largest) */
+} fz_pose_total;
+
+/* Second sweep, one image and one pose block. */
+typedef struct fz_pose_part {
+  double mass, moment; /* sum of gamma, of gamma x score */
+  double best;         /* largest score */
+  /* where that is, the first of equals; direction -1 when all of the block was below the cutoff and not looked at */
   int32_t class_index, direction, psi, shift;
-} fz_image_posterior;
+} fz_pose_part;
 
 typedef struct fz_engine_setup {
   int m, box; /* edge of the volumes (work box) and of the images */
@@ -27,19 +36,30 @@ typedef struct fz_engine_setup {
   const fz_frequencies *frequencies; /* borrowed for the engine's life, as is the quadrature */
   const fz_quadrature *quadrature;
   int tile_capacity, threads;
-  double cutoff;       /* posterior weights below exp(-cutoff) of an image's total are dropped from A and B; 0 = none */
+  /* Posterior weights below exp(-cutoff) of an image's total are dropped from A and B; 0 = none.  Above log(poses), so
+   * that the best pose is never dropped. */
+  double cutoff;
   int64_t cache_bytes; /* slices are kept in memory when they fit, else made anew for each tile */
 } fz_engine_setup;
 
 typedef struct fz_engine fz_engine;
+/* Thread number `thread` < setup.threads calls load, totals and moments, each thread with a tile of its own; the tile
+ * stays as it is from load to the last call for it.  All are local. */
 struct fz_engine {
   void *self;
-  /** New volumes [n_classes] of m^3 voxels and class priors. local, uses all threads; not during tiles */
+  int n_pose_blocks; /* fz_pose_blocks(quadrature, n_classes) */
+  /** New volumes [n_classes] of m^3 voxels and class priors. Uses all threads; not during tiles.  fails FZ_ENOMEM */
   fz_status (*set_volumes)(void *self, const double *const *voxels, const double *class_prior);
-  /** Marginalize one tile: posterior [tile->n], statistics added into `words` (shared by the threads, guarded inside).
-   *  local; called by thread number `thread` < setup.threads.  fails FZ_EDIVERGED when a score is not finite */
-  fz_status (*tile)(void *self, int thread, const fz_tile *tile, const fz_statistics_layout *layout, int64_t *words,
-                    fz_image_posterior *posterior);
+  /** Make the thread's workspace ready for this tile. */
+  void (*load)(void *self, int thread, const fz_tile *tile);
+  /** First sweep over one pose block: total [tile->n].  A score that is not finite shows as a total that is not. */
+  void (*totals)(void *self, int thread, const fz_tile *tile, int block, fz_pose_total *total);
+  /** Second sweep over one pose block: part [tile->n], and its share of B, A or gradient, of the masses of class,
+   *  direction and shift, and of the model's residual power, added into `words` (shared by the threads, guarded
+   *  inside).  gain [tile->n] from the totals of all blocks.  After totals() of the same thread, tile and block, whose
+   *  findings it may use; the sums it adds depend on (tile, block, gain) alone. */
+  void (*moments)(void *self, int thread, const fz_tile *tile, int block, const double *gain,
+                  const fz_statistics_layout *layout, int64_t *words, fz_pose_part *part);
   void (*destroy)(fz_engine *engine);
 };
 

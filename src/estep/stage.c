@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "core/memory.h"
+#include "estep/marginal.h"
 
 typedef struct fz_stage_scratch {
   float *pixels;
@@ -152,7 +153,7 @@ fz_status fz_stage_tile(fz_stage *stage, int thread, int64_t tile, int64_t *word
                       &data->table->optics[particle->optics], data->sigma2 + s->tile.optics * data->n_shells,
                       state->centre_x_px, state->centre_y_px);
   }
-  st = stage->engine.tile(stage->engine.self, thread, &s->tile, &stage->layout, words, s->posterior);
+  st = fz_marginal_tile(&stage->engine, thread, &s->tile, &stage->layout, words, s->posterior);
   if (st != FZ_OK) return fz_fail(err, st, "a pose score of tile %lld is not a finite number", (long long)tile);
   for (int i = 0; i < n; i++) record(stage, &s->posterior[i], &data->state[id[i]]);
   return FZ_OK;

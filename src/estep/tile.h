@@ -7,6 +7,8 @@
 #include "model/ctf.h"
 #include "model/frequencies.h"
 
+enum { FZ_TILE_MOST = 64 }; /* images in a tile, at most */
+
 /* One image enters the likelihood through
  *   x(k) = c(k) X(k) S_0^*(k) w(k)/sigma2(k)    (its CTF, its centring shift, the weight of the half-plane sum)
  *   c2(k) = c(k)^2 w(k)/sigma2(k),    power(s) = sum over shell s of |X|^2 w/sigma2 */

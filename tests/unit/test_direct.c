@@ -9,7 +9,7 @@
 
 #include "core/memory.h"
 #include "core/random.h"
-#include "estep/engine.h"
+#include "estep/marginal.h"
 
 enum { M = 16, KMAX = 5, IMAGES = 6, CLASSES = 2, VOXELS = M * M * M };
 
@@ -74,7 +74,7 @@ static double gains(const fixture *x, make_engine make, int keep, int64_t *words
   int64_t *scratch = fz_alloc(x->layout.total, sizeof *scratch);
   assert_int_equal(make(&setup, &engine), FZ_OK);
   engine.set_volumes(engine.self, (const double *const *)x->voxel, x->prior);
-  assert_int_equal(engine.tile(engine.self, 0, &x->tile, &x->layout, scratch, posterior ? posterior : local), FZ_OK);
+  assert_int_equal(fz_marginal_tile(&engine, 0, &x->tile, &x->layout, scratch, posterior ? posterior : local), FZ_OK);
   engine.destroy(&engine);
   double sum = fz_statistics_scalar(&x->layout, scratch, FZ_SECTION_GAIN, 0);
   if (words) memcpy(words, scratch, sizeof *words * (size_t)x->layout.total);
@@ -201,9 +201,80 @@ static void precisions_and_caches_agree(void **state) {
   drop(&x);
 }
 
+static fz_engine open_engine(const fixture *x, int threads, double cutoff) {
+  fz_engine_setup setup = {.m = M,
+                           .box = M,
+                           .n_classes = CLASSES,
+                           .slice_scale = 1.0,
+                           .frequencies = &x->f,
+                           .quadrature = &x->q,
+                           .tile_capacity = IMAGES,
+                           .threads = threads,
+                           .cutoff = cutoff,
+                           .cache_bytes = 1 << 30};
+  fz_engine engine;
+  assert_int_equal(fz_engine_direct_f32(&setup, &engine), FZ_OK);
+  assert_int_equal(engine.set_volumes(engine.self, (const double *const *)x->voxel, x->prior), FZ_OK);
+  return engine;
+}
+
+/* Pose blocks dealt out to threads, last one first, add up to the bits of one thread that does them all in order. */
+static void pose_blocks_can_be_shared(void **state) {
+  (void)state;
+  enum { THREADS = 3 };
+  fixture x;
+  build(&x);
+  fz_engine engine = open_engine(&x, THREADS, log((double)CLASSES * x.q.n_directions * 8 * x.q.n_shifts) + 7);
+  int blocks = engine.n_pose_blocks;
+  int64_t *together = fz_alloc(x.layout.total, sizeof *together), *apart = fz_alloc(x.layout.total, sizeof *apart);
+  fz_image_posterior expected[IMAGES], got[IMAGES];
+  fz_pose_total total[FZ_POSE_BLOCKS_MOST * IMAGES];
+  fz_pose_part part[FZ_POSE_BLOCKS_MOST * IMAGES];
+  double gain[IMAGES];
+  assert_true(blocks > THREADS);
+  assert_int_equal(fz_marginal_tile(&engine, 0, &x.tile, &x.layout, together, expected), FZ_OK);
+  for (int t = 0; t < THREADS; t++) engine.load(engine.self, t, &x.tile);
+  for (int b = blocks - 1; b >= 0; b--) engine.totals(engine.self, b % THREADS, &x.tile, b, total + b * IMAGES);
+  assert_int_equal(fz_marginal_gains(total, blocks, IMAGES, gain), FZ_OK);
+  for (int b = blocks - 1; b >= 0; b--)
+    engine.moments(engine.self, b % THREADS, &x.tile, b, gain, &x.layout, apart, part + b * IMAGES);
+  fz_marginal_posterior(gain, part, blocks, IMAGES, got);
+  fz_marginal_add_tile(&x.tile, gain, &x.layout, apart);
+  assert_memory_equal(apart, together, sizeof *apart * (size_t)x.layout.total);
+  assert_memory_equal(got, expected, sizeof got);
+  for (int i = 0; i < IMAGES; i++) {
+    double mass = 0;
+    for (int b = 0; b < blocks; b++) mass += part[b * IMAGES + i].mass;
+    assert_true(mass > 0.998 && mass < 1 + 1e-5);
+    assert_true(expected[i].direction >= 0 && expected[i].peak <= 1 + 1e-6 && expected[i].entropy >= 0);
+  }
+  engine.destroy(&engine);
+  fz_free(&together);
+  fz_free(&apart);
+  drop(&x);
+}
+
+static void a_score_that_is_no_number_is_told(void **state) {
+  (void)state;
+  fixture x;
+  build(&x);
+  fz_engine engine = open_engine(&x, 1, 0);
+  int64_t *words = fz_alloc(x.layout.total, sizeof *words);
+  fz_image_posterior posterior[IMAGES];
+  x.tile.re[2 * x.f.padded] = NAN;
+  assert_int_equal(fz_marginal_tile(&engine, 0, &x.tile, &x.layout, words, posterior), FZ_EDIVERGED);
+  for (ptrdiff_t i = 0; i < x.layout.total; i++) assert_int_equal(words[i], 0);
+  engine.destroy(&engine);
+  fz_free(&words);
+  drop(&x);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(likelihood_is_the_sum_over_poses),
-                                     cmocka_unit_test(gradient_double), cmocka_unit_test(gradient_float),
-                                     cmocka_unit_test(precisions_and_caches_agree)};
+                                     cmocka_unit_test(gradient_double),
+                                     cmocka_unit_test(gradient_float),
+                                     cmocka_unit_test(precisions_and_caches_agree),
+                                     cmocka_unit_test(pose_blocks_can_be_shared),
+                                     cmocka_unit_test(a_score_that_is_no_number_is_told)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,209 @@
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "core/fixed.h"
+#include "estep/direct_private.h"
+
+#ifdef FZ_DOUBLE
+#define add_fixed fz_fixed_add_f64
+#else
+#define add_fixed fz_fixed_add_f32
+#endif
+
+/* Where the largest score of image i lies, if it lies in this strip. */
+static void find_best(const fz_direct *d, const fz_direct_workspace *w, const fz_direct_strip *s, int i,
+                      fz_pose_part *part) {
+  for (int r = 0; r < d->rows_per_image; r++) {
+    ptrdiff_t row = ((ptrdiff_t)i * d->rows_per_image + r) * FZ_DIRECT_COLUMNS;
+    for (int c = 0; c < s->count; c++)
+      for (int half = 0; half < 2; half++) {
+        if ((half ? w->q : w->p)[row + c] < (fz_real)part->best) continue;
+        int turn = r / d->q->n_shifts, psi = (int)((s->first + c) % d->quarter);
+        part->class_index = s->class_index;
+        part->direction = (int32_t)((s->first + c) / d->quarter);
+        part->psi = psi + d->quarter * (turn + 2 * half);
+        part->shift = r % d->q->n_shifts;
+        return;
+      }
+  }
+}
+
+static void weigh_image(const fz_direct *d, fz_direct_workspace *w, int i, double gain, fz_pose_part *part) {
+  fz_real floor_weight = d->setup.cutoff > 0 ? (fz_real)exp(-d->setup.cutoff) : (fz_real)0;
+  for (int r = 0; r < d->rows_per_image; r++) {
+    ptrdiff_t row = ((ptrdiff_t)i * d->rows_per_image + r) * FZ_DIRECT_COLUMNS;
+    int turn = r / d->q->n_shifts, t = r % d->q->n_shifts;
+    double mass =
+        fz_scores_to_weights(w->p + row, w->q + row, w->mass + (i * FZ_DIRECT_TURNS + turn) * FZ_DIRECT_COLUMNS,
+                             (fz_real)gain, floor_weight, &part->moment);
+    w->shift[t] += mass;
+    part->mass += mass;
+  }
+}
+
+static void clear_image(const fz_direct *d, fz_direct_workspace *w, int i) {
+  ptrdiff_t first = (ptrdiff_t)i * d->rows_per_image * FZ_DIRECT_COLUMNS;
+  memset(w->p + first, 0, sizeof(fz_real) * (size_t)d->rows_per_image * FZ_DIRECT_COLUMNS);
+  memset(w->q + first, 0, sizeof(fz_real) * (size_t)d->rows_per_image * FZ_DIRECT_COLUMNS);
+}
+
+/* Gather the columns that carry weight to the front, so that products and scatters see only those. */
+static int pack_columns(const fz_direct *d, fz_direct_workspace *w, const fz_tile *tile, int count, int *column) {
+  int used = 0, rows = tile->n * d->rows_per_image;
+  /* All columns below this together could hold a thousandth of the tile's posterior. */
+  double least = d->setup.cutoff > 0 ? 1e-3 * tile->n / (double)d->columns : 0;
+  for (int c = 0; c < count; c++) {
+    fz_real sum = 0;
+    for (int r = 0; r < tile->n * FZ_DIRECT_TURNS; r++) sum += w->mass[r * FZ_DIRECT_COLUMNS + c];
+    if (sum > least) column[used++] = c;
+  }
+  if (used == count) return used;
+  for (int r = 0; r < rows; r++)
+    for (int u = 0; u < used; u++) {
+      w->p[(ptrdiff_t)r * FZ_DIRECT_COLUMNS + u] = w->p[(ptrdiff_t)r * FZ_DIRECT_COLUMNS + column[u]];
+      w->q[(ptrdiff_t)r * FZ_DIRECT_COLUMNS + u] = w->q[(ptrdiff_t)r * FZ_DIRECT_COLUMNS + column[u]];
+    }
+  for (int r = 0; r < tile->n * FZ_DIRECT_TURNS; r++)
+    for (int u = 0; u < used; u++) w->mass[r * FZ_DIRECT_COLUMNS + u] = w->mass[r * FZ_DIRECT_COLUMNS + column[u]];
+  return used;
+}
+
+static void scatter_column(const fz_direct *d, fz_direct_workspace *w, const fz_direct_columns *c, int want, int u,
+                           int column) {
+  ptrdiff_t padded = d->f->padded;
+  fz_rotation a = fz_direct_rotation(d, c->strip->first + column);
+  const fz_real *s_re = c->re + column * c->stride, *s_im = c->im + column * c->stride;
+  fz_real *b_re = w->b_re + u * padded, *b_im = w->b_im + u * padded, *av = w->a + u * padded;
+  for (int p = 0; p < d->f->count; p++) {
+    double cross = (double)b_re[p] * s_re[p] + (double)b_im[p] * s_im[p];
+    double model = (double)av[p] * ((double)s_re[p] * s_re[p] + (double)s_im[p] * s_im[p]);
+    w->residual[d->f->shell[p]] += model - 2 * cross;
+  }
+  if (want & FZ_WANT_MOMENTS) {
+    fz_insert_complex(&d->b_cube, d->table, d->f, &a, b_re, b_im,
+                      w->b_cell + 2 * c->strip->class_index * d->b_cube.cells);
+    fz_insert_real(&d->a_cube, d->table, d->f, &a, av, w->a_cell + c->strip->class_index * d->a_cube.cells);
+  }
+  if (want & FZ_WANT_GRADIENT) {
+    for (ptrdiff_t p = 0; p < padded; p++) {
+      b_re[p] = av[p] * s_re[p] - b_re[p];
+      b_im[p] = av[p] * s_im[p] - b_im[p];
+    }
+    fz_insert_complex(&d->b_cube, d->table, d->f, &a, b_re, b_im,
+                      w->g_cell + 2 * c->strip->class_index * d->b_cube.cells);
+  }
+}
+
+static void accumulate_strip(const fz_direct *d, fz_direct_workspace *w, const fz_tile *tile,
+                             const fz_direct_columns *c, int want) {
+  int column[FZ_DIRECT_COLUMNS], padded = (int)d->f->padded, rows = tile->n * d->rows_per_image;
+  int used = pack_columns(d, w, tile, c->strip->count, column);
+  if (!used) return;
+  fz_gemm(CblasRowMajor, CblasTrans, CblasNoTrans, used, padded, rows, 1, w->p, FZ_DIRECT_COLUMNS, w->x_re, padded, 0,
+          w->b_re, padded);
+  fz_gemm(CblasRowMajor, CblasTrans, CblasNoTrans, used, padded, rows, 1, w->q, FZ_DIRECT_COLUMNS, w->x_im, padded, 0,
+          w->b_im, padded);
+  fz_gemm(CblasRowMajor, CblasTrans, CblasNoTrans, used, padded, tile->n * FZ_DIRECT_TURNS, 1, w->mass,
+          FZ_DIRECT_COLUMNS, w->c2, padded, 0, w->a, padded);
+  for (int u = 0; u < used; u++) {
+    double sum = 0;
+    for (int r = 0; r < tile->n * FZ_DIRECT_TURNS; r++) sum += w->mass[r * FZ_DIRECT_COLUMNS + u];
+    w->direction[(c->strip->first + column[u]) / d->quarter] += sum;
+    w->class_mass[c->strip->class_index] += sum;
+    scatter_column(d, w, c, want, u, column[u]);
+  }
+}
+
+static void clear_sums(const fz_direct *d, fz_direct_workspace *w, int want, int first_class, int last_class) {
+  size_t classes = (size_t)(last_class - first_class + 1);
+  size_t b = (size_t)d->b_cube.cells, a = (size_t)d->a_cube.cells, k = (size_t)first_class;
+  if (want & FZ_WANT_MOMENTS) {
+    memset(w->b_cell + 2 * k * b, 0, sizeof(fz_real) * 2 * classes * b);
+    memset(w->a_cell + k * a, 0, sizeof(fz_real) * classes * a);
+  }
+  if (want & FZ_WANT_GRADIENT) memset(w->g_cell + 2 * k * b, 0, sizeof(fz_real) * 2 * classes * b);
+  memset(w->direction, 0, sizeof(double) * (size_t)d->q->n_directions);
+  memset(w->shift, 0, sizeof(double) * (size_t)d->q->n_shifts);
+  memset(w->class_mass, 0, sizeof(double) * (size_t)d->setup.n_classes);
+  memset(w->residual, 0, sizeof(double) * (size_t)d->f->n_shells);
+}
+
+/* Posterior weights of one strip and what they add. */
+static void gather_strip(const fz_direct *d, fz_direct_workspace *w, const fz_tile *tile, ptrdiff_t strip,
+                         const double *gain, int want, fz_pose_part *part) {
+  double cutoff = d->setup.cutoff > 0 ? d->setup.cutoff : 1e300;
+  fz_direct_columns c = fz_direct_get_columns(d, w, strip);
+  fz_direct_score(d, w, tile, &c);
+  memset(w->mass, 0, sizeof(fz_real) * (size_t)tile->n * FZ_DIRECT_TURNS * FZ_DIRECT_COLUMNS);
+  for (int i = 0; i < tile->n; i++) {
+    double largest = w->strip_max[i * d->n_strips + strip];
+    if (largest > gain[i] - cutoff) {
+      fz_direct_finish_image(d, w, c.strip, i);
+      if (largest == part[i].best && part[i].direction < 0) find_best(d, w, c.strip, i, &part[i]);
+      weigh_image(d, w, i, gain[i], &part[i]);
+    } else {
+      clear_image(d, w, i);
+    }
+  }
+  accumulate_strip(d, w, tile, &c, want);
+}
+
+static bool matters(const fz_direct *d, const fz_direct_workspace *w, const fz_tile *tile, ptrdiff_t strip,
+                    const double *gain) {
+  double cutoff = d->setup.cutoff > 0 ? d->setup.cutoff : 1e300;
+  for (int i = 0; i < tile->n; i++)
+    if (w->strip_max[i * d->n_strips + strip] > gain[i] - cutoff) return true;
+  return false;
+}
+
+static bool add_cells(const fz_statistics_layout *l, fz_section section, const fz_real *x, int first_class,
+                      int last_class, int64_t *words) {
+  ptrdiff_t per_class = l->length[section] / l->n_classes, first = first_class * per_class;
+  return add_fixed(words + l->offset[section] + first, x + first, (last_class - first_class + 1) * per_class,
+                   l->scale[section]);
+}
+
+static bool add_sums(const fz_statistics_layout *l, fz_section section, ptrdiff_t first, const double *x, ptrdiff_t n,
+                     int64_t *words) {
+  return fz_fixed_add_f64(words + l->offset[section] + first, x, n, l->scale[section]);
+}
+
+static bool merge(const fz_direct *d, const fz_direct_workspace *w, const fz_tile *tile, const fz_statistics_layout *l,
+                  int first_class, int last_class, int64_t *words) {
+  bool fits = true;
+  if (l->want & FZ_WANT_MOMENTS)
+    fits = add_cells(l, FZ_SECTION_B, w->b_cell, first_class, last_class, words) &&
+           add_cells(l, FZ_SECTION_A, w->a_cell, first_class, last_class, words);
+  if (l->want & FZ_WANT_GRADIENT)
+    fits = fits && add_cells(l, FZ_SECTION_GRADIENT, w->g_cell, first_class, last_class, words);
+  return fits && add_sums(l, FZ_SECTION_CLASS, 0, w->class_mass, d->setup.n_classes, words) &&
+         add_sums(l, FZ_SECTION_RESIDUAL, (ptrdiff_t)tile->optics * l->n_shells, w->residual, l->n_shells, words) &&
+         add_sums(l, FZ_SECTION_DIRECTION, 0, w->direction, d->q->n_directions, words) &&
+         add_sums(l, FZ_SECTION_SHIFT, 0, w->shift, d->q->n_shifts, words);
+}
+
+/* Second sweep: posterior weights of the strips that matter, A and B. */
+void fz_direct_moments(void *self, int thread, const fz_tile *tile, int block, const double *gain,
+                       const fz_statistics_layout *layout, int64_t *words, fz_pose_part *part) {
+  const fz_direct *d = self;
+  fz_direct_workspace *w = &d->work[thread];
+  ptrdiff_t first = d->first_strip[block], end = d->first_strip[block + 1];
+  int first_class = d->strip[first].class_index, last_class = d->strip[end - 1].class_index;
+  bool any = false;
+  for (int i = 0; i < tile->n; i++) {
+    part[i] = (fz_pose_part){.best = -1e30, .direction = -1};
+    for (ptrdiff_t s = first; s < end; s++) part[i].best = fmax(part[i].best, w->strip_max[i * d->n_strips + s]);
+  }
+  for (ptrdiff_t s = first; s < end; s++) {
+    if (!matters(d, w, tile, s, gain)) continue;
+    if (!any) clear_sums(d, w, layout->want, first_class, last_class);
+    any = true;
+    gather_strip(d, w, tile, s, gain, layout->want, part);
+  }
+  if (!any) return;
+  bool fits;
+#pragma omp critical(fz_statistics_merge)
+  fits = merge(d, w, tile, layout, first_class, last_class, words);
+  FZ_ASSERT(fits); /* else the bounds of the layout were wrong */
+}

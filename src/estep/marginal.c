@@ -1,0 +1,75 @@
+#include "estep/marginal.h"
+
+#include <math.h>
+
+#include "core/fixed.h"
+
+fz_status fz_marginal_gains(const fz_pose_total *total, int n_blocks, int n_images, double *gain) {
+  bool finite = true;
+  for (int i = 0; i < n_images; i++) {
+    double largest = total[i].largest, sum = 0;
+    for (int b = 1; b < n_blocks; b++) largest = fmax(largest, total[b * n_images + i].largest);
+    for (int b = 0; b < n_blocks; b++) {
+      const fz_pose_total *t = &total[b * n_images + i];
+      sum += t->sum * exp(t->largest - largest);
+    }
+    gain[i] = largest + log(sum);
+    finite = finite && isfinite(gain[i]);
+  }
+  return finite ? FZ_OK : FZ_EDIVERGED;
+}
+
+void fz_marginal_posterior(const double *gain, const fz_pose_part *part, int n_blocks, int n_images,
+                           fz_image_posterior *posterior) {
+  for (int i = 0; i < n_images; i++) {
+    const fz_pose_part *best = &part[i];
+    double mass = 0, moment = 0;
+    for (int b = 0; b < n_blocks; b++) {
+      const fz_pose_part *p = &part[b * n_images + i];
+      if (p->best > best->best) best = p;
+      mass += p->mass;
+      moment += p->moment;
+    }
+    posterior[i] = (fz_image_posterior){.gain = gain[i],
+                                        .entropy = mass * gain[i] - moment,
+                                        .peak = exp(best->best - gain[i]),
+                                        .class_index = best->class_index,
+                                        .direction = best->direction,
+                                        .psi = best->psi,
+                                        .shift = best->shift};
+  }
+}
+
+void fz_marginal_add_tile(const fz_tile *tile, const double *gain, const fz_statistics_layout *l, int64_t *words) {
+  double sum = 0, images = tile->n;
+  int64_t *power = words + l->offset[FZ_SECTION_RESIDUAL] + (ptrdiff_t)tile->optics * l->n_shells;
+  bool fits = true;
+  for (int i = 0; i < tile->n; i++) sum += gain[i];
+#pragma omp critical(fz_statistics_merge)
+  {
+    for (int i = 0; i < tile->n; i++)
+      fits = fits && fz_fixed_add_f64(power, tile->power + (ptrdiff_t)i * l->n_shells, l->n_shells,
+                                      l->scale[FZ_SECTION_RESIDUAL]);
+    fits = fits &&
+           fz_fixed_add_f64(words + l->offset[FZ_SECTION_IMAGES] + tile->optics, &images, 1,
+                            l->scale[FZ_SECTION_IMAGES]) &&
+           fz_fixed_add_f64(words + l->offset[FZ_SECTION_GAIN], &sum, 1, l->scale[FZ_SECTION_GAIN]);
+  }
+  FZ_ASSERT(fits); /* else the bounds of the layout were wrong */
+}
+
+fz_status fz_marginal_tile(const fz_engine *engine, int thread, const fz_tile *tile, const fz_statistics_layout *layout,
+                           int64_t *words, fz_image_posterior *posterior) {
+  fz_pose_total total[FZ_POSE_BLOCKS_MOST * FZ_TILE_MOST];
+  fz_pose_part part[FZ_POSE_BLOCKS_MOST * FZ_TILE_MOST];
+  double gain[FZ_TILE_MOST];
+  int blocks = engine->n_pose_blocks, n = tile->n;
+  engine->load(engine->self, thread, tile);
+  for (int b = 0; b < blocks; b++) engine->totals(engine->self, thread, tile, b, total + b * n);
+  fz_status st = fz_marginal_gains(total, blocks, n, gain);
+  if (st != FZ_OK) return st;
+  for (int b = 0; b < blocks; b++) engine->moments(engine->self, thread, tile, b, gain, layout, words, part + b * n);
+  fz_marginal_posterior(gain, part, blocks, n, posterior);
+  fz_marginal_add_tile(tile, gain, layout, words);
+  return FZ_OK;
+}

@@ -123,6 +123,7 @@ static void load(void *self, int thread, const fz_tile *tile) {
   fz_direct_workspace *w = &d->work[thread];
   ptrdiff_t padded = d->f->padded;
   int shifts = d->q->n_shifts;
+  double began = fz_profile_now(w->profile);
   for (int i = 0; i < tile->n; i++) {
     const double *re = tile->re + i * padded, *im = tile->im + i * padded, *c2 = tile->c2 + i * padded;
     for (int t = 0; t < shifts; t++) {
@@ -145,6 +146,7 @@ static void load(void *self, int thread, const fz_tile *tile) {
     for (ptrdiff_t p = 0; p < padded; p++) straight[p] = (fz_real)c2[p];
     for (ptrdiff_t p = 0; p < padded; p++) turned[p] = straight[d->f->turned[p]];
   }
+  fz_profile_add(w->profile, FZ_PHASE_LOAD, began, 0);
 }
 
 static void destroy(fz_engine *engine) {
@@ -210,7 +212,10 @@ fz_status create_engine(const fz_engine_setup *setup, fz_engine *engine) {
     d->kept = fz_alloc(kept_elements(setup), sizeof(fz_real));
   for (int k = 0; k < setup->n_classes; k++)
     if (!(d->projector[k] = fz_projector_create(setup->m, d->f->kmax))) goto done;
-  for (int t = 0; t < setup->threads; t++) FZ_TRY(make_workspace(d, &d->work[t]));
+  for (int t = 0; t < setup->threads; t++) {
+    d->work[t].profile = setup->profile ? setup->profile + t : NULL;
+    FZ_TRY(make_workspace(d, &d->work[t]));
+  }
   fill_shift_phases(d, setup->box);
   st = FZ_OK;
 done:

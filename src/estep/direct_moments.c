@@ -100,12 +100,14 @@ static void accumulate_strip(const fz_direct *d, fz_direct_workspace *w, const f
   int column[FZ_DIRECT_COLUMNS], padded = (int)d->f->padded, rows = tile->n * d->rows_per_image;
   int used = pack_columns(d, w, tile, c->strip->count, column);
   if (!used) return;
+  double began = fz_profile_now(w->profile), pairs = (double)rows * used;
   fz_gemm(CblasRowMajor, CblasTrans, CblasNoTrans, used, padded, rows, 1, w->p, FZ_DIRECT_COLUMNS, w->x_re, padded, 0,
           w->b_re, padded);
   fz_gemm(CblasRowMajor, CblasTrans, CblasNoTrans, used, padded, rows, 1, w->q, FZ_DIRECT_COLUMNS, w->x_im, padded, 0,
           w->b_im, padded);
   fz_gemm(CblasRowMajor, CblasTrans, CblasNoTrans, used, padded, tile->n * FZ_DIRECT_TURNS, 1, w->mass,
           FZ_DIRECT_COLUMNS, w->c2, padded, 0, w->a, padded);
+  began = fz_profile_add(w->profile, FZ_PHASE_ADJOINT, began, (4 * pairs + 2 * pairs / d->q->n_shifts) * padded);
   for (int u = 0; u < used; u++) {
     double sum = 0;
     for (int r = 0; r < tile->n * FZ_DIRECT_TURNS; r++) sum += w->mass[r * FZ_DIRECT_COLUMNS + u];
@@ -113,6 +115,7 @@ static void accumulate_strip(const fz_direct *d, fz_direct_workspace *w, const f
     w->class_mass[c->strip->class_index] += sum;
     scatter_column(d, w, c, want, u, column[u]);
   }
+  fz_profile_add(w->profile, FZ_PHASE_SCATTER, began, 0);
 }
 
 static void clear_sums(const fz_direct *d, fz_direct_workspace *w, int want, int first_class, int last_class) {
@@ -135,6 +138,7 @@ static void gather_strip(const fz_direct *d, fz_direct_workspace *w, const fz_ti
   double cutoff = d->setup.cutoff > 0 ? d->setup.cutoff : 1e300;
   fz_direct_columns c = fz_direct_get_columns(d, w, strip);
   fz_direct_score(d, w, tile, &c);
+  double began = fz_profile_now(w->profile);
   memset(w->mass, 0, sizeof(fz_real) * (size_t)tile->n * FZ_DIRECT_TURNS * FZ_DIRECT_COLUMNS);
   for (int i = 0; i < tile->n; i++) {
     double largest = w->strip_max[i * d->n_strips + strip];
@@ -146,6 +150,7 @@ static void gather_strip(const fz_direct *d, fz_direct_workspace *w, const fz_ti
       clear_image(d, w, i);
     }
   }
+  fz_profile_add(w->profile, FZ_PHASE_EPILOGUE, began, 0);
   accumulate_strip(d, w, tile, &c, want);
 }
 
@@ -202,8 +207,10 @@ void fz_direct_moments(void *self, int thread, const fz_tile *tile, int block, c
     gather_strip(d, w, tile, s, gain, layout->want, part);
   }
   if (!any) return;
+  double began = fz_profile_now(w->profile);
   bool fits;
 #pragma omp critical(fz_statistics_merge)
   fits = merge(d, w, tile, layout, first_class, last_class, words);
+  fz_profile_add(w->profile, FZ_PHASE_SCATTER, began, 0);
   FZ_ASSERT(fits); /* else the bounds of the layout were wrong */
 }

@@ -32,6 +32,7 @@ typedef struct fz_direct_strip {
 } fz_direct_strip;
 
 typedef struct fz_direct_workspace {
+  fz_engine_profile *profile;        /* of this thread, or NULL */
   fz_real *x_re, *x_im;              /* [rows][padded] shifted, turned images */
   fz_real *c2;                       /* [n][FZ_DIRECT_TURNS][padded] */
   fz_real *slice_re, *slice_im;      /* [FZ_DIRECT_COLUMNS][padded], when slices are not kept */

@@ -31,6 +31,7 @@ FZ_KERNEL static void slice_power(const fz_direct_columns *c, ptrdiff_t padded, 
 
 void fz_direct_score(const fz_direct *d, fz_direct_workspace *w, const fz_tile *tile, const fz_direct_columns *c) {
   int padded = (int)d->f->padded, rows = tile->n * d->rows_per_image, stride = (int)c->stride;
+  double began = fz_profile_now(w->profile), pairs = (double)rows * c->strip->count;
   slice_power(c, padded, w->power);
   fz_gemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, c->strip->count, padded, 1, w->x_re, padded, c->re, stride, 0,
           w->p, FZ_DIRECT_COLUMNS);
@@ -38,6 +39,7 @@ void fz_direct_score(const fz_direct *d, fz_direct_workspace *w, const fz_tile *
           w->q, FZ_DIRECT_COLUMNS);
   fz_gemm(CblasRowMajor, CblasNoTrans, CblasTrans, tile->n * FZ_DIRECT_TURNS, c->strip->count, padded, 1, w->c2, padded,
           w->power, padded, 0, w->norm, FZ_DIRECT_COLUMNS);
+  fz_profile_add(w->profile, FZ_PHASE_PRODUCTS, began, (4 * pairs + 2 * pairs / d->q->n_shifts) * padded);
 }
 
 static double log_prior(const fz_direct *d, int class_index, int shift) {
@@ -74,6 +76,7 @@ void fz_direct_totals(void *self, int thread, const fz_tile *tile, int block, fz
   for (ptrdiff_t s = d->first_strip[block]; s < d->first_strip[block + 1]; s++) {
     fz_direct_columns c = fz_direct_get_columns(d, w, s);
     fz_direct_score(d, w, tile, &c);
+    double began = fz_profile_now(w->profile);
     for (int i = 0; i < tile->n; i++) {
       double largest = fz_direct_finish_image(d, w, c.strip, i);
       w->strip_max[i * d->n_strips + s] = largest;
@@ -84,5 +87,6 @@ void fz_direct_totals(void *self, int thread, const fz_tile *tile, int block, fz
       if (largest > total[i].largest - NEGLIGIBLE)
         total[i].sum += sum_exp_image(d, w, i, largest) * exp(largest - total[i].largest);
     }
+    fz_profile_add(w->profile, FZ_PHASE_EPILOGUE, began, 0);
   }
 }

@@ -10,6 +10,7 @@
 
 #include "core/status.h"
 #include "estep/pose_blocks.h"
+#include "estep/profile.h"
 #include "estep/statistics.h"
 #include "estep/tile.h"
 #include "model/frequencies.h"
@@ -39,7 +40,8 @@ typedef struct fz_engine_setup {
   /* Posterior weights below exp(-cutoff) of an image's total are dropped from A and B; 0 = none.  Above log(poses), so
    * that the best pose is never dropped. */
   double cutoff;
-  int64_t cache_bytes; /* slices are kept in memory when they fit, else made anew for each tile */
+  int64_t cache_bytes;        /* slices are kept in memory when they fit, else made anew for each tile */
+  fz_engine_profile *profile; /* [threads] added to, borrowed; NULL: no clock is read */
 } fz_engine_setup;
 
 typedef struct fz_engine fz_engine;

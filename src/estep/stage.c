@@ -47,7 +47,7 @@ static void find_bounds(const fz_dataset *data, int kmax, double *b, double *a) 
     }
 }
 
-static fz_engine_setup engine_setup(const fz_stage *stage) {
+fz_engine_setup fz_stage_engine_setup(const fz_stage *stage) {
   return (fz_engine_setup){.m = stage->m,
                            .box = stage->data->box,
                            .n_classes = stage->spec.n_classes,
@@ -82,7 +82,7 @@ fz_status fz_stage_open(fz_stage *stage, fz_dataset *data, const fz_stage_spec *
   stage->layout =
       fz_statistics_layout_make(stage->m, spec->kmax, spec->n_classes, data->n_groups, stage->quadrature.n_directions,
                                 stage->quadrature.n_shifts, spec->want, b, a, (double)data->n);
-  fz_engine_setup setup = engine_setup(stage);
+  fz_engine_setup setup = fz_stage_engine_setup(stage);
   FZ_TRY((spec->double_precision ? fz_engine_direct_f64 : fz_engine_direct_f32)(&setup, &stage->engine));
   stage->scratch = fz_alloc(spec->threads, sizeof *stage->scratch);
   if (!stage->scratch) st = FZ_ENOMEM;
@@ -111,7 +111,7 @@ int64_t fz_stage_bytes(const fz_dataset *data, const fz_stage_spec *spec) {
   if (open_frequencies(&probe, (fz_dataset *)data, spec) == FZ_OK &&
       fz_quadrature_count(&probe.quadrature, spec->directions, spec->n_psi, spec->shift_step_px,
                           spec->shift_radius_px) == FZ_OK) {
-    fz_engine_setup setup = engine_setup(&probe);
+    fz_engine_setup setup = fz_stage_engine_setup(&probe);
     int64_t tile = data->tile_size * (box2 * 4 + 24 * (int64_t)probe.frequencies.padded);
     bytes = fz_engine_direct_bytes(&setup, spec->double_precision) + spec->threads * (tile + 16 * box2);
   }
@@ -132,16 +132,16 @@ static void record(const fz_stage *stage, const fz_image_posterior *p, fz_image_
   state->visited = 1;
 }
 
-fz_status fz_stage_tile(fz_stage *stage, int thread, int64_t tile, int64_t *words, fz_error *err) {
-  fz_dataset *data = stage->data;
+fz_status fz_stage_fill_tile(const fz_stage *stage, int thread, int64_t index, fz_tile *tile, fz_error *err) {
+  const fz_dataset *data = stage->data;
   fz_stage_scratch *s = &stage->scratch[thread];
-  int64_t first = data->tile_first[tile];
+  int64_t first = data->tile_first[index];
   const int64_t *id = data->particle + first;
-  int n = (int)(data->tile_first[tile + 1] - first);
+  int n = (int)(data->tile_first[index + 1] - first);
   fz_status st = data->images.read(data->images.self, id, n, s->pixels, err);
   if (st != FZ_OK) return st;
-  s->tile.n = n;
-  s->tile.optics = data->table->particle[id[0]].optics;
+  tile->n = n;
+  tile->optics = data->table->particle[id[0]].optics;
   for (int i = 0; i < n; i++) {
     const fz_particle *particle = &data->table->particle[id[i]];
     const fz_image_state *state = &data->state[id[i]];
@@ -149,12 +149,21 @@ fz_status fz_stage_tile(fz_stage *stage, int thread, int64_t tile, int64_t *word
     if (fz_preprocess_image(data->preprocess, pixels, s->plane, s->half) != FZ_IMAGE_GOOD)
       return fz_fail(err, FZ_EIO, "image %lld of %s has changed since the run began", (long long)particle->slice + 1,
                      data->table->stack_path[particle->stack]);
-    fz_tile_set_image(&s->tile, i, &stage->frequencies, s->half, data->box, &particle->ctf,
-                      &data->table->optics[particle->optics], data->sigma2 + s->tile.optics * data->n_shells,
+    fz_tile_set_image(tile, i, &stage->frequencies, s->half, data->box, &particle->ctf,
+                      &data->table->optics[particle->optics], data->sigma2 + tile->optics * data->n_shells,
                       state->centre_x_px, state->centre_y_px);
   }
+  return FZ_OK;
+}
+
+fz_status fz_stage_tile(fz_stage *stage, int thread, int64_t tile, int64_t *words, fz_error *err) {
+  fz_dataset *data = stage->data;
+  fz_stage_scratch *s = &stage->scratch[thread];
+  fz_status st = fz_stage_fill_tile(stage, thread, tile, &s->tile, err);
+  if (st != FZ_OK) return st;
   st = fz_marginal_tile(&stage->engine, thread, &s->tile, &stage->layout, words, s->posterior);
   if (st != FZ_OK) return fz_fail(err, st, "a pose score of tile %lld is not a finite number", (long long)tile);
-  for (int i = 0; i < n; i++) record(stage, &s->posterior[i], &data->state[id[i]]);
+  const int64_t *id = data->particle + data->tile_first[tile];
+  for (int i = 0; i < s->tile.n; i++) record(stage, &s->posterior[i], &data->state[id[i]]);
   return FZ_OK;
 }

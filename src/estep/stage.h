@@ -33,10 +33,15 @@ typedef struct fz_stage {
  * FZ_EINVAL */
 fz_status fz_stage_open(fz_stage *stage, fz_dataset *data, const fz_stage_spec *spec, fz_error *err);
 void fz_stage_close(fz_stage *stage);
+/** The setup that its engine was made from; it borrows from the stage. For benches, which compare engines. local */
+fz_engine_setup fz_stage_engine_setup(const fz_stage *stage);
 
 /** Bytes that opening it will take on one rank (engine, scratch), without opening it. */
 int64_t fz_stage_bytes(const fz_dataset *data, const fz_stage_spec *spec);
 
+/** Read and prepare the images of tile number `index`; `tile` is from fz_tile_init with the stage's frequencies.
+ *  calls local, thread-safe with own thread number.  fails with the reader's message */
+fz_status fz_stage_fill_tile(const fz_stage *stage, int thread, int64_t index, fz_tile *tile, fz_error *err);
 /** E-step of one tile; its statistics are added to `words` [layout.total], its images' states are updated.
  *  calls local, thread-safe with own thread number.  fails with the reader's message, or FZ_EDIVERGED */
 fz_status fz_stage_tile(fz_stage *stage, int thread, int64_t tile, int64_t *words, fz_error *err);

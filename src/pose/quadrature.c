@@ -97,3 +97,21 @@ fz_rotation fz_quadrature_rotation(const fz_quadrature *q, int d, int p) {
   fz_rotation local = fz_rotation_from_euler(q->rot_deg[d], q->tilt_deg[d], 360.0 * p / q->n_psi);
   return fz_rotation_multiply(&local, &q->turn);
 }
+
+double fz_quadrature_psi(const fz_quadrature *q, const fz_rotation *pose) {
+  double rot, tilt, psi;
+  fz_rotation back = fz_rotation_inverse(&q->turn), local = fz_rotation_multiply(pose, &back);
+  fz_rotation_to_euler(&local, &rot, &tilt, &psi);
+  return psi * PI / 180.0;
+}
+
+double fz_quadrature_direction_step(const fz_quadrature *q) {
+  return sqrt(4 * PI / q->n_directions);
+}
+
+double fz_quadrature_shift_step(const fz_quadrature *q) {
+  double nearest = HUGE_VAL;
+  for (int t = 1; t < q->n_shifts; t++)
+    nearest = fmin(nearest, hypot(q->shift_x_px[t] - q->shift_x_px[t - 1], q->shift_y_px[t] - q->shift_y_px[t - 1]));
+  return q->n_shifts > 1 ? nearest : 0;
+}

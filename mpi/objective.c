@@ -100,7 +100,7 @@ static fz_status evaluate(void *self, const double *w, const int64_t *tile, int6
   FZ_TRY(fz_mpi_agree(o->comm, st, err));
   for (ptrdiff_t i = 0; i < o->view.dim; i++) o->masked[i] = w[i] * o->mask[i % voxels_of(o)];
   for (int k = 0; k < classes; k++) volume[k] = o->masked + k * voxels_of(o);
-  st = o->stage.engine.set_volumes(o->stage.engine.self, volume, o->class_prior);
+  st = o->stage.engine.set_volumes(o->stage.engine.self, volume, o->class_prior, 0, o->stage.engine.n_pose_blocks);
   if (st != FZ_OK) fz_fail(err, st, "no memory for the slices of %d volumes", classes);
   FZ_TRY(fz_mpi_agree(o->comm, st, err));
   memset(words, 0, sizeof *words * (size_t)o->stage.layout.total);

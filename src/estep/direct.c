@@ -100,19 +100,23 @@ static fz_status make_workspace(const fz_direct *d, fz_direct_workspace *w) {
   return FZ_OK;
 }
 
-static fz_status set_volumes(void *self, const double *const *voxels, const double *class_prior) {
+static fz_status set_volumes(void *self, const double *const *voxels, const double *class_prior, int first_block,
+                             int n_blocks) {
   fz_direct *d = self;
   for (int k = 0; k < d->setup.n_classes; k++) {
     d->log_class[k] = log(class_prior[k] > 1e-300 ? class_prior[k] : 1e-300);
     fz_projector_set(d->projector[k], voxels[k], d->setup.slice_scale);
   }
   if (!d->kept) return FZ_OK;
-  ptrdiff_t total = d->columns * d->setup.n_classes, padded = d->f->padded;
+  ptrdiff_t padded = d->f->padded, end = d->first_strip[first_block + n_blocks];
 #pragma omp parallel for schedule(static) num_threads(d->setup.threads)
-  for (ptrdiff_t c = 0; c < total; c++) {
-    fz_rotation a = fz_direct_rotation(d, c % d->columns);
-    fz_real *to = d->kept + c * 2 * padded;
-    fz_projector_slice(d->projector[c / d->columns], d->f, &a, to, to + padded);
+  for (ptrdiff_t i = d->first_strip[first_block]; i < end; i++) {
+    const fz_direct_strip *s = &d->strip[i];
+    fz_real *to = d->kept + (s->class_index * d->columns + s->first) * 2 * padded;
+    for (int c = 0; c < s->count; c++, to += 2 * padded) {
+      fz_rotation a = fz_direct_rotation(d, s->first + c);
+      fz_projector_slice(d->projector[s->class_index], d->f, &a, to, to + padded);
+    }
   }
   return FZ_OK;
 }

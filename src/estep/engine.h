@@ -50,8 +50,11 @@ typedef struct fz_engine fz_engine;
 struct fz_engine {
   void *self;
   int n_pose_blocks; /* fz_pose_blocks(quadrature, n_classes) */
-  /** New volumes [n_classes] of m^3 voxels and class priors. Uses all threads; not during tiles.  fails FZ_ENOMEM */
-  fz_status (*set_volumes)(void *self, const double *const *voxels, const double *class_prior);
+  /** New volumes [n_classes] of m^3 voxels and class priors; until the next call only the pose blocks first_block ..
+   *  first_block + n_blocks - 1 will be swept here, so slices of others need not be made.  Uses all threads; not during
+   *  tiles.  fails FZ_ENOMEM */
+  fz_status (*set_volumes)(void *self, const double *const *voxels, const double *class_prior, int first_block,
+                           int n_blocks);
   /** Make the thread's workspace ready for this tile. */
   void (*load)(void *self, int thread, const fz_tile *tile);
   /** First sweep over one pose block: total [tile->n].  A score that is not finite shows as a total that is not. */

@@ -73,7 +73,7 @@ static double gains(const fixture *x, make_engine make, int keep, int64_t *words
   fz_image_posterior local[IMAGES];
   int64_t *scratch = fz_alloc(x->layout.total, sizeof *scratch);
   assert_int_equal(make(&setup, &engine), FZ_OK);
-  engine.set_volumes(engine.self, (const double *const *)x->voxel, x->prior);
+  engine.set_volumes(engine.self, (const double *const *)x->voxel, x->prior, 0, engine.n_pose_blocks);
   assert_int_equal(fz_marginal_tile(&engine, 0, &x->tile, &x->layout, scratch, posterior ? posterior : local), FZ_OK);
   engine.destroy(&engine);
   double sum = fz_statistics_scalar(&x->layout, scratch, FZ_SECTION_GAIN, 0);
@@ -214,7 +214,8 @@ static fz_engine open_engine(const fixture *x, int threads, double cutoff) {
                            .cache_bytes = 1 << 30};
   fz_engine engine;
   assert_int_equal(fz_engine_direct_f32(&setup, &engine), FZ_OK);
-  assert_int_equal(engine.set_volumes(engine.self, (const double *const *)x->voxel, x->prior), FZ_OK);
+  assert_int_equal(engine.set_volumes(engine.self, (const double *const *)x->voxel, x->prior, 0, engine.n_pose_blocks),
+                   FZ_OK);
   return engine;
 }
 

@@ -24,6 +24,8 @@ enum { SINGLE = 1 };
 typedef fz_real vec8 __attribute__((vector_size(8 * sizeof(fz_real)), aligned(sizeof(fz_real))));
 typedef fz_real vec4 __attribute__((vector_size(4 * sizeof(fz_real)), aligned(sizeof(fz_real))));
 
+#define INLINE static inline __attribute__((always_inline)) /* into each instruction set's version of a kernel */
+
 struct fz_projector {
   fz_cube cube;
   fz_fft *fft;
@@ -105,7 +107,7 @@ typedef struct taps {
   vec4 x, y, z;
 } taps;
 
-static inline __attribute__((always_inline)) vec4 axis_weights(const fz_real *table, double f) {
+INLINE vec4 axis_weights(const fz_real *table, double f) {
   double position = f * FZ_KB_TABLE;
   int t = (int)position;
   fz_real part = (fz_real)(position - t);
@@ -115,8 +117,7 @@ static inline __attribute__((always_inline)) vec4 axis_weights(const fz_real *ta
   return low + (high - low) * part;
 }
 
-static inline __attribute__((always_inline)) taps find_taps(const fz_cube *cube, const fz_real *table,
-                                                            const fz_rotation *a, int kx, int ky) {
+INLINE taps find_taps(const fz_cube *cube, const fz_real *table, const fz_rotation *a, double kx, double ky) {
   double q[3];
   for (int i = 0; i < 3; i++) q[i] = cube->over * (kx * a->m[0][i] + ky * a->m[1][i]);
   taps t;
@@ -132,54 +133,85 @@ static inline __attribute__((always_inline)) taps find_taps(const fz_cube *cube,
   return t;
 }
 
+INLINE void slice_point(const fz_projector *p, const fz_rotation *a, double kx, double ky, fz_real *re, fz_real *im) {
+  const fz_cube *cube = &p->cube;
+  taps t = find_taps(cube, p->table, a, kx, ky);
+  vec8 sum = {0};
+  for (int z = 0; z < 4; z++)
+    for (int y = 0; y < 4; y++) {
+      vec8 row;
+      memcpy(&row, p->cell + 2 * (t.first + (z * cube->ny + y) * cube->nx), sizeof row);
+      sum += row * (t.z[z] * t.y[y]);
+    }
+  *re = sum[0] * t.x[0] + sum[2] * t.x[1] + sum[4] * t.x[2] + sum[6] * t.x[3];
+  fz_real imaginary = sum[1] * t.x[0] + sum[3] * t.x[1] + sum[5] * t.x[2] + sum[7] * t.x[3];
+  *im = t.conjugate ? -imaginary : imaginary;
+}
+
+INLINE void insert_complex_point(const fz_cube *cube, const fz_real *table, const fz_rotation *a, double kx, double ky,
+                                 fz_real re, fz_real im, fz_real *cell) {
+  taps t = find_taps(cube, table, a, kx, ky);
+  fz_real c = t.conjugate ? -im : im;
+  vec8 value = {re * t.x[0], c * t.x[0], re * t.x[1], c * t.x[1], re * t.x[2], c * t.x[2], re * t.x[3], c * t.x[3]};
+  for (int z = 0; z < 4; z++)
+    for (int y = 0; y < 4; y++) {
+      fz_real *to = cell + 2 * (t.first + (z * cube->ny + y) * cube->nx);
+      vec8 row;
+      memcpy(&row, to, sizeof row);
+      row += value * (t.z[z] * t.y[y]);
+      memcpy(to, &row, sizeof row);
+    }
+}
+
+INLINE void insert_real_point(const fz_cube *cube, const fz_real *table, const fz_rotation *a, double kx, double ky,
+                              fz_real value, fz_real *cell) {
+  taps t = find_taps(cube, table, a, kx, ky);
+  vec4 along_x = t.x * value;
+  for (int z = 0; z < 4; z++)
+    for (int y = 0; y < 4; y++) {
+      fz_real *to = cell + t.first + (z * cube->ny + y) * cube->nx;
+      vec4 row;
+      memcpy(&row, to, sizeof row);
+      row += along_x * (t.z[z] * t.y[y]);
+      memcpy(to, &row, sizeof row);
+    }
+}
+
 FZ_KERNEL void fz_projector_slice(const fz_projector *p, const fz_frequencies *f, const fz_rotation *a, fz_real *re,
                                   fz_real *im) {
-  const fz_cube *cube = &p->cube;
-  for (int i = 0; i < f->count; i++) {
-    taps t = find_taps(cube, p->table, a, f->kx[i], f->ky[i]);
-    vec8 sum = {0};
-    for (int z = 0; z < 4; z++)
-      for (int y = 0; y < 4; y++) {
-        vec8 row;
-        memcpy(&row, p->cell + 2 * (t.first + (z * cube->ny + y) * cube->nx), sizeof row);
-        sum += row * (t.z[z] * t.y[y]);
-      }
-    re[i] = sum[0] * t.x[0] + sum[2] * t.x[1] + sum[4] * t.x[2] + sum[6] * t.x[3];
-    fz_real imaginary = sum[1] * t.x[0] + sum[3] * t.x[1] + sum[5] * t.x[2] + sum[7] * t.x[3];
-    im[i] = t.conjugate ? -imaginary : imaginary;
-  }
+  for (int i = 0; i < f->count; i++) slice_point(p, a, f->kx[i], f->ky[i], re + i, im + i);
   for (int i = f->count; i < f->padded; i++) re[i] = im[i] = 0;
+}
+
+FZ_KERNEL void fz_projector_rings(const fz_projector *p, const fz_rings *rings, const fz_rotation *a, fz_real *re,
+                                  fz_real *im) {
+  for (int ring = 0, i = 0; ring < rings->n_rings; ring++)
+    for (int t = 0; t < rings->n_angles / 2; t++, i++)
+      slice_point(p, a, rings->radius[ring] * rings->cosine[t], rings->radius[ring] * rings->sine[t], re + i, im + i);
 }
 
 FZ_KERNEL void fz_insert_complex(const fz_cube *cube, const fz_real *table, const fz_frequencies *f,
                                  const fz_rotation *a, const fz_real *re, const fz_real *im, fz_real *cell) {
-  for (int i = 0; i < f->count; i++) {
-    taps t = find_taps(cube, table, a, f->kx[i], f->ky[i]);
-    fz_real r = re[i], c = t.conjugate ? -im[i] : im[i];
-    vec8 value = {r * t.x[0], c * t.x[0], r * t.x[1], c * t.x[1], r * t.x[2], c * t.x[2], r * t.x[3], c * t.x[3]};
-    for (int z = 0; z < 4; z++)
-      for (int y = 0; y < 4; y++) {
-        fz_real *to = cell + 2 * (t.first + (z * cube->ny + y) * cube->nx);
-        vec8 row;
-        memcpy(&row, to, sizeof row);
-        row += value * (t.z[z] * t.y[y]);
-        memcpy(to, &row, sizeof row);
-      }
-  }
+  for (int i = 0; i < f->count; i++) insert_complex_point(cube, table, a, f->kx[i], f->ky[i], re[i], im[i], cell);
 }
 
 FZ_KERNEL void fz_insert_real(const fz_cube *cube, const fz_real *table, const fz_frequencies *f, const fz_rotation *a,
                               const fz_real *value, fz_real *cell) {
-  for (int i = 0; i < f->count; i++) {
-    taps t = find_taps(cube, table, a, f->kx[i], f->ky[i]);
-    vec4 along_x = t.x * value[i];
-    for (int z = 0; z < 4; z++)
-      for (int y = 0; y < 4; y++) {
-        fz_real *to = cell + t.first + (z * cube->ny + y) * cube->nx;
-        vec4 row;
-        memcpy(&row, to, sizeof row);
-        row += along_x * (t.z[z] * t.y[y]);
-        memcpy(to, &row, sizeof row);
-      }
-  }
+  for (int i = 0; i < f->count; i++) insert_real_point(cube, table, a, f->kx[i], f->ky[i], value[i], cell);
+}
+
+FZ_KERNEL void fz_insert_rings_complex(const fz_cube *cube, const fz_real *table, const fz_rings *rings,
+                                       const fz_rotation *a, const fz_real *re, const fz_real *im, fz_real *cell) {
+  for (int ring = 0, i = 0; ring < rings->n_rings; ring++)
+    for (int t = 0; t < rings->n_angles / 2; t++, i++)
+      insert_complex_point(cube, table, a, rings->radius[ring] * rings->cosine[t], rings->radius[ring] * rings->sine[t],
+                           re[i], im[i], cell);
+}
+
+FZ_KERNEL void fz_insert_rings_real(const fz_cube *cube, const fz_real *table, const fz_rings *rings,
+                                    const fz_rotation *a, const fz_real *value, fz_real *cell) {
+  for (int ring = 0, i = 0; ring < rings->n_rings; ring++)
+    for (int t = 0; t < rings->n_angles / 2; t++, i++)
+      insert_real_point(cube, table, a, rings->radius[ring] * rings->cosine[t], rings->radius[ring] * rings->sine[t],
+                        value[i], cell);
 }

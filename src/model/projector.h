@@ -8,6 +8,7 @@
 #include "core/status.h"
 #include "model/cube.h"
 #include "model/frequencies.h"
+#include "model/rings.h"
 #include "pose/rotation.h"
 
 #define fz_projector FZ_REAL_NAME(fz_projector)
@@ -18,6 +19,9 @@
 #define fz_projector_slice FZ_REAL_NAME(fz_projector_slice)
 #define fz_insert_complex FZ_REAL_NAME(fz_insert_complex)
 #define fz_insert_real FZ_REAL_NAME(fz_insert_real)
+#define fz_projector_rings FZ_REAL_NAME(fz_projector_rings)
+#define fz_insert_rings_complex FZ_REAL_NAME(fz_insert_rings_complex)
+#define fz_insert_rings_real FZ_REAL_NAME(fz_insert_rings_real)
 
 typedef struct fz_projector fz_projector;
 
@@ -41,5 +45,12 @@ void fz_insert_complex(const fz_cube *cube, const fz_real *table, const fz_frequ
                        const fz_real *re, const fz_real *im, fz_real *cell);
 void fz_insert_real(const fz_cube *cube, const fz_real *table, const fz_frequencies *f, const fz_rotation *a,
                     const fz_real *value, fz_real *cell);
+
+/** The same three at the points of rings up to the projector's kmax + 1.  shape re, im, value [n_rings][n_angles/2] */
+void fz_projector_rings(const fz_projector *p, const fz_rings *rings, const fz_rotation *a, fz_real *re, fz_real *im);
+void fz_insert_rings_complex(const fz_cube *cube, const fz_real *table, const fz_rings *rings, const fz_rotation *a,
+                             const fz_real *re, const fz_real *im, fz_real *cell);
+void fz_insert_rings_real(const fz_cube *cube, const fz_real *table, const fz_rings *rings, const fz_rotation *a,
+                          const fz_real *value, fz_real *cell);
 
 #endif

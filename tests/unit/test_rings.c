@@ -1,0 +1,137 @@
+/* Rings: their angles, slices on them, insertion from them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <complex.h>
+#include <math.h>
+
+#ifndef FZ_DOUBLE
+#define FZ_DOUBLE /* the double path */
+#endif
+#include "core/memory.h"
+#include "core/random.h"
+#include "model/kaiser_bessel.h"
+#include "model/projector.h"
+#include "model/rings.h"
+
+static const double PI = 3.14159265358979323846;
+
+static void angles_do_not_alias(void **state) {
+  (void)state;
+  const int expected[][2] = {{1, 24}, {3, 24}, {4, 32}, {8, 60}, {16, 108}, {32, 216}, {64, 432}};
+  fz_rings rings;
+  for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+    assert_int_equal(fz_rings_angles(expected[i][0]), expected[i][1]);
+    assert_int_equal(fz_rings_init(&rings, expected[i][0], expected[i][1]), FZ_OK);
+    fz_rings_clear(&rings);
+  }
+  const int refused[] = {0,   100, 96,  102,
+                         104, 110, 112, 109}; /* too few for 2 pi 16 = 100.5, no multiple of 4, 13, 7 */
+  for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+    assert_int_equal(fz_rings_init(&rings, 16, refused[i]), FZ_EINVAL);
+  assert_int_equal(fz_rings_init(&rings, 0, 24), FZ_EINVAL);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
+/* White voxels inside the sphere of a map, the hardest case for the interpolation. */
+static double *white_sphere(int m, double radius) {
+  double *voxel = fz_alloc((ptrdiff_t)m * m * m, sizeof *voxel);
+  fz_random r = fz_random_stream(2, FZ_PURPOSE_TEST, 0, 0);
+  for (int z = 0, i = 0; z < m; z++)
+    for (int y = 0; y < m; y++)
+      for (int x = 0; x < m; x++, i++)
+        if (pow(x - m / 2, 2) + pow(y - m / 2, 2) + pow(z - m / 2, 2) < radius * radius)
+          voxel[i] = fz_random_normal(&r);
+  return voxel;
+}
+
+static double complex plain_slice(const double *voxel, int m, const fz_rotation *a, double kx, double ky) {
+  double complex sum = 0;
+  double q[3];
+  for (int c = 0; c < 3; c++) q[c] = 2 * PI / m * (kx * a->m[0][c] + ky * a->m[1][c]);
+  for (int z = 0, i = 0; z < m; z++)
+    for (int y = 0; y < m; y++)
+      for (int x = 0; x < m; x++, i++)
+        if (voxel[i] != 0) sum += voxel[i] * cexp(-I * (q[0] * (x - m / 2) + q[1] * (y - m / 2) + q[2] * (z - m / 2)));
+  return sum;
+}
+
+static void slices_on_rings_are_voxel_sums(void **state) {
+  (void)state;
+  enum { M = 20, KMAX = 8 };
+  double *voxel = white_sphere(M, 0.45 * M);
+  fz_rings rings;
+  assert_int_equal(fz_rings_init(&rings, KMAX, fz_rings_angles(KMAX)), FZ_OK);
+  int half = rings.n_angles / 2, size = rings.n_rings * half;
+  double *re = fz_alloc(size, sizeof *re), *im = fz_alloc(size, sizeof *im);
+  fz_projector *p = fz_projector_create(M, KMAX);
+  assert_int_equal(fz_projector_set(p, voxel, 0.37), FZ_OK);
+  fz_random r = fz_random_stream(1, FZ_PURPOSE_TEST, 1, 0);
+  fz_rotation a = fz_rotation_random(&r);
+  fz_projector_rings(p, &rings, &a, re, im);
+  double error = 0, norm = 0;
+  for (int ring = 0, i = 0; ring < rings.n_rings; ring++)
+    for (int t = 0; t < half; t++, i++) {
+      double angle = 2 * PI * t / rings.n_angles, k = rings.radius[ring];
+      double complex plain = 0.37 * plain_slice(voxel, M, &a, k * cos(angle), k * sin(angle));
+      error += pow(cabs(re[i] + I * im[i] - plain), 2);
+      norm += pow(cabs(plain), 2);
+    }
+  assert_true(sqrt(error / norm) < 5e-3); /* kernel of width 4, voxels up to the edge: see test_projector.c */
+  fz_projector_destroy(&p);
+  fz_free(&re);
+  fz_free(&im);
+  fz_rings_clear(&rings);
+  fz_free(&voxel);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
+/* <slices(u), b> = <u, insertion(b)> to rounding, and the real insertion is the complex one's real part. */
+static void insertion_from_rings_is_adjoint(void **state) {
+  (void)state;
+  enum { M = 20, KMAX = 8 };
+  fz_rings rings;
+  assert_int_equal(fz_rings_init(&rings, KMAX, fz_rings_angles(KMAX)), FZ_OK);
+  int size = rings.n_rings * rings.n_angles / 2;
+  fz_cube cube = fz_cube_make(M, 2, KMAX);
+  double *u = white_sphere(M, M), *back = fz_alloc(M * M * M, sizeof *back);
+  double *re = fz_alloc(size, sizeof *re), *im = fz_alloc(size, sizeof *im), *none = fz_alloc(size, sizeof *none);
+  double *b_re = fz_alloc(size, sizeof *re), *b_im = fz_alloc(size, sizeof *im);
+  double *table = fz_alloc(4 * (FZ_KB_TABLE + 1), sizeof *table), *cell = fz_alloc(2 * cube.cells, sizeof *cell);
+  double *real = fz_alloc(cube.cells, sizeof *real), *pair = fz_alloc(2 * cube.cells, sizeof *pair);
+  fz_kb_fill_table_f64(table);
+  fz_projector *p = fz_projector_create(M, KMAX);
+  assert_int_equal(fz_projector_set(p, u, 0.37), FZ_OK);
+  fz_random r = fz_random_stream(1, FZ_PURPOSE_TEST, 2, 0);
+  double left = 0, right = 0;
+  for (int j = 0; j < 20; j++) {
+    fz_rotation a = fz_rotation_random(&r);
+    fz_projector_rings(p, &rings, &a, re, im);
+    for (int i = 0; i < size; i++) {
+      b_re[i] = fz_random_normal(&r);
+      b_im[i] = fz_random_normal(&r);
+      left += re[i] * b_re[i] + im[i] * b_im[i];
+    }
+    fz_insert_rings_complex(&cube, table, &rings, &a, b_re, b_im, cell);
+    fz_insert_rings_complex(&cube, table, &rings, &a, b_re, none, pair);
+    fz_insert_rings_real(&cube, table, &rings, &a, b_re, real);
+  }
+  assert_int_equal(fz_cube_to_voxels(&cube, cell, 2, M, back), FZ_OK);
+  for (int i = 0; i < M * M * M; i++) right += 0.37 * u[i] * back[i];
+  assert_true(fabs(left - right) < 1e-9 * fabs(left));
+  for (ptrdiff_t i = 0; i < cube.cells; i++) assert_true(fabs(real[i] - pair[2 * i]) < 1e-12);
+  fz_projector_destroy(&p);
+  double **block[] = {&u, &back, &re, &im, &none, &b_re, &b_im, &table, &cell, &real, &pair};
+  for (size_t i = 0; i < sizeof block / sizeof block[0]; i++) fz_free(block[i]);
+  fz_rings_clear(&rings);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(angles_do_not_alias),
+                                     cmocka_unit_test(slices_on_rings_are_voxel_sums),
+                                     cmocka_unit_test(insertion_from_rings_is_adjoint)};
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

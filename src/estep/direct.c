@@ -57,15 +57,15 @@ int64_t fz_engine_direct_bytes(const fz_engine_setup *s, int double_precision) {
 #endif
 
 static void free_workspace(fz_direct_workspace *w) {
-  fz_real **block[] = {&w->x_re, &w->x_im, &w->c2,   &w->slice_re, &w->slice_im, &w->power,  &w->p,      &w->q,
-                       &w->norm, &w->mass, &w->b_re, &w->b_im,     &w->a,        &w->b_cell, &w->a_cell, &w->g_cell};
+  fz_real **block[] = {&w->x_re, &w->x_im, &w->c2,   &w->slice_re, &w->slice_im, &w->power, &w->p,
+                       &w->q,    &w->norm, &w->mass, &w->b_re,     &w->b_im,     &w->a};
   for (size_t i = 0; i < sizeof block / sizeof block[0]; i++) fz_free(block[i]);
-  double **sums[] = {&w->strip_max, &w->direction, &w->shift, &w->class_mass, &w->residual};
-  for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) fz_free(sums[i]);
+  fz_free(&w->strip_max);
+  fz_partial_sums_free(&w->sums);
 }
 
 static fz_status make_workspace(const fz_direct *d, fz_direct_workspace *w) {
-  ptrdiff_t n = d->setup.tile_capacity, rows = n * d->rows_per_image, padded = d->f->padded, k = d->setup.n_classes;
+  ptrdiff_t n = d->setup.tile_capacity, rows = n * d->rows_per_image, padded = d->f->padded;
   struct {
     fz_real **to;
     ptrdiff_t size;
@@ -81,23 +81,11 @@ static fz_status make_workspace(const fz_direct *d, fz_direct_workspace *w) {
               {&w->mass, n * FZ_DIRECT_TURNS * FZ_DIRECT_COLUMNS},
               {&w->b_re, FZ_DIRECT_COLUMNS * padded},
               {&w->b_im, FZ_DIRECT_COLUMNS * padded},
-              {&w->a, FZ_DIRECT_COLUMNS * padded},
-              {&w->b_cell, 2 * k * d->b_cube.cells},
-              {&w->a_cell, k * d->a_cube.cells},
-              {&w->g_cell, 2 * k * d->b_cube.cells}};
+              {&w->a, FZ_DIRECT_COLUMNS * padded}};
   for (size_t i = 0; i < sizeof real / sizeof real[0]; i++)
     if (!(*real[i].to = fz_alloc(real[i].size, sizeof(fz_real)))) return FZ_ENOMEM;
-  struct {
-    double **to;
-    ptrdiff_t size;
-  } sums[] = {{&w->strip_max, n * d->n_strips},
-              {&w->direction, d->q->n_directions},
-              {&w->shift, d->q->n_shifts},
-              {&w->class_mass, k},
-              {&w->residual, d->f->n_shells}};
-  for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
-    if (!(*sums[i].to = fz_alloc(sums[i].size, sizeof(double)))) return FZ_ENOMEM;
-  return FZ_OK;
+  w->strip_max = fz_alloc(n * d->n_strips, sizeof *w->strip_max);
+  return w->strip_max ? fz_partial_sums_init(&w->sums, &d->setup) : FZ_ENOMEM;
 }
 
 static fz_status set_volumes(void *self, const double *const *voxels, const double *class_prior, int first_block,
@@ -196,8 +184,6 @@ fz_status create_engine(const fz_engine_setup *setup, fz_engine *engine) {
   d->setup = *setup;
   d->f = setup->frequencies;
   d->q = setup->quadrature;
-  d->b_cube = fz_cube_make(setup->m, 2, d->f->kmax);
-  d->a_cube = fz_cube_make(setup->m, 4, d->f->kmax);
   fill_table(d->table);
   d->quarter = d->q->n_psi / 4;
   d->columns = (ptrdiff_t)d->q->n_directions * d->quarter;

@@ -2,14 +2,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "core/fixed.h"
 #include "estep/direct_private.h"
-
-#ifdef FZ_DOUBLE
-#define add_fixed fz_fixed_add_f64
-#else
-#define add_fixed fz_fixed_add_f32
-#endif
 
 /* Where the largest score of image i lies, if it lies in this strip. */
 static void find_best(const fz_direct *d, const fz_direct_workspace *w, const fz_direct_strip *s, int i,
@@ -37,7 +30,7 @@ static void weigh_image(const fz_direct *d, fz_direct_workspace *w, int i, doubl
     double mass =
         fz_scores_to_weights(w->p + row, w->q + row, w->mass + (i * FZ_DIRECT_TURNS + turn) * FZ_DIRECT_COLUMNS,
                              (fz_real)gain, floor_weight, &part->moment);
-    w->shift[t] += mass;
+    w->sums.shift[t] += mass;
     part->mass += mass;
   }
 }
@@ -78,20 +71,21 @@ static void scatter_column(const fz_direct *d, fz_direct_workspace *w, const fz_
   for (int p = 0; p < d->f->count; p++) {
     double cross = (double)b_re[p] * s_re[p] + (double)b_im[p] * s_im[p];
     double model = (double)av[p] * ((double)s_re[p] * s_re[p] + (double)s_im[p] * s_im[p]);
-    w->residual[d->f->shell[p]] += model - 2 * cross;
+    w->sums.residual[d->f->shell[p]] += model - 2 * cross;
   }
   if (want & FZ_WANT_MOMENTS) {
-    fz_insert_complex(&d->b_cube, d->table, d->f, &a, b_re, b_im,
-                      w->b_cell + 2 * c->strip->class_index * d->b_cube.cells);
-    fz_insert_real(&d->a_cube, d->table, d->f, &a, av, w->a_cell + c->strip->class_index * d->a_cube.cells);
+    fz_insert_complex(&w->sums.b_cube, d->table, d->f, &a, b_re, b_im,
+                      w->sums.b_cell + 2 * c->strip->class_index * w->sums.b_cube.cells);
+    fz_insert_real(&w->sums.a_cube, d->table, d->f, &a, av,
+                   w->sums.a_cell + c->strip->class_index * w->sums.a_cube.cells);
   }
   if (want & FZ_WANT_GRADIENT) {
     for (ptrdiff_t p = 0; p < padded; p++) {
       b_re[p] = av[p] * s_re[p] - b_re[p];
       b_im[p] = av[p] * s_im[p] - b_im[p];
     }
-    fz_insert_complex(&d->b_cube, d->table, d->f, &a, b_re, b_im,
-                      w->g_cell + 2 * c->strip->class_index * d->b_cube.cells);
+    fz_insert_complex(&w->sums.b_cube, d->table, d->f, &a, b_re, b_im,
+                      w->sums.g_cell + 2 * c->strip->class_index * w->sums.b_cube.cells);
   }
 }
 
@@ -111,25 +105,11 @@ static void accumulate_strip(const fz_direct *d, fz_direct_workspace *w, const f
   for (int u = 0; u < used; u++) {
     double sum = 0;
     for (int r = 0; r < tile->n * FZ_DIRECT_TURNS; r++) sum += w->mass[r * FZ_DIRECT_COLUMNS + u];
-    w->direction[(c->strip->first + column[u]) / d->quarter] += sum;
-    w->class_mass[c->strip->class_index] += sum;
+    w->sums.direction[(c->strip->first + column[u]) / d->quarter] += sum;
+    w->sums.class_mass[c->strip->class_index] += sum;
     scatter_column(d, w, c, want, u, column[u]);
   }
   fz_profile_add(w->profile, FZ_PHASE_SCATTER, began, 0);
-}
-
-static void clear_sums(const fz_direct *d, fz_direct_workspace *w, int want, int first_class, int last_class) {
-  size_t classes = (size_t)(last_class - first_class + 1);
-  size_t b = (size_t)d->b_cube.cells, a = (size_t)d->a_cube.cells, k = (size_t)first_class;
-  if (want & FZ_WANT_MOMENTS) {
-    memset(w->b_cell + 2 * k * b, 0, sizeof(fz_real) * 2 * classes * b);
-    memset(w->a_cell + k * a, 0, sizeof(fz_real) * classes * a);
-  }
-  if (want & FZ_WANT_GRADIENT) memset(w->g_cell + 2 * k * b, 0, sizeof(fz_real) * 2 * classes * b);
-  memset(w->direction, 0, sizeof(double) * (size_t)d->q->n_directions);
-  memset(w->shift, 0, sizeof(double) * (size_t)d->q->n_shifts);
-  memset(w->class_mass, 0, sizeof(double) * (size_t)d->setup.n_classes);
-  memset(w->residual, 0, sizeof(double) * (size_t)d->f->n_shells);
 }
 
 /* Posterior weights of one strip and what they add. */
@@ -162,32 +142,6 @@ static bool matters(const fz_direct *d, const fz_direct_workspace *w, const fz_t
   return false;
 }
 
-static bool add_cells(const fz_statistics_layout *l, fz_section section, const fz_real *x, int first_class,
-                      int last_class, int64_t *words) {
-  ptrdiff_t per_class = l->length[section] / l->n_classes, first = first_class * per_class;
-  return add_fixed(words + l->offset[section] + first, x + first, (last_class - first_class + 1) * per_class,
-                   l->scale[section]);
-}
-
-static bool add_sums(const fz_statistics_layout *l, fz_section section, ptrdiff_t first, const double *x, ptrdiff_t n,
-                     int64_t *words) {
-  return fz_fixed_add_f64(words + l->offset[section] + first, x, n, l->scale[section]);
-}
-
-static bool merge(const fz_direct *d, const fz_direct_workspace *w, const fz_tile *tile, const fz_statistics_layout *l,
-                  int first_class, int last_class, int64_t *words) {
-  bool fits = true;
-  if (l->want & FZ_WANT_MOMENTS)
-    fits = add_cells(l, FZ_SECTION_B, w->b_cell, first_class, last_class, words) &&
-           add_cells(l, FZ_SECTION_A, w->a_cell, first_class, last_class, words);
-  if (l->want & FZ_WANT_GRADIENT)
-    fits = fits && add_cells(l, FZ_SECTION_GRADIENT, w->g_cell, first_class, last_class, words);
-  return fits && add_sums(l, FZ_SECTION_CLASS, 0, w->class_mass, d->setup.n_classes, words) &&
-         add_sums(l, FZ_SECTION_RESIDUAL, (ptrdiff_t)tile->optics * l->n_shells, w->residual, l->n_shells, words) &&
-         add_sums(l, FZ_SECTION_DIRECTION, 0, w->direction, d->q->n_directions, words) &&
-         add_sums(l, FZ_SECTION_SHIFT, 0, w->shift, d->q->n_shifts, words);
-}
-
 /* Second sweep: posterior weights of the strips that matter, A and B. */
 void fz_direct_moments(void *self, int thread, const fz_tile *tile, int block, const double *gain,
                        const fz_statistics_layout *layout, int64_t *words, fz_pose_part *part) {
@@ -202,15 +156,12 @@ void fz_direct_moments(void *self, int thread, const fz_tile *tile, int block, c
   }
   for (ptrdiff_t s = first; s < end; s++) {
     if (!matters(d, w, tile, s, gain)) continue;
-    if (!any) clear_sums(d, w, layout->want, first_class, last_class);
+    if (!any) fz_partial_sums_clear(&w->sums, layout->want, first_class, last_class);
     any = true;
     gather_strip(d, w, tile, s, gain, layout->want, part);
   }
   if (!any) return;
   double began = fz_profile_now(w->profile);
-  bool fits;
-#pragma omp critical(fz_statistics_merge)
-  fits = merge(d, w, tile, layout, first_class, last_class, words);
+  fz_partial_sums_merge(&w->sums, tile->optics, layout, words);
   fz_profile_add(w->profile, FZ_PHASE_SCATTER, began, 0);
-  FZ_ASSERT(fits); /* else the bounds of the layout were wrong */
 }

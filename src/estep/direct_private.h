@@ -6,6 +6,7 @@
 #include <cblas.h>
 
 #include "estep/engine.h"
+#include "estep/partial_sums.h"
 #include "estep/score_rows.h"
 #include "model/kaiser_bessel.h"
 #include "model/projector.h"
@@ -32,25 +33,23 @@ typedef struct fz_direct_strip {
 } fz_direct_strip;
 
 typedef struct fz_direct_workspace {
-  fz_engine_profile *profile;        /* of this thread, or NULL */
-  fz_real *x_re, *x_im;              /* [rows][padded] shifted, turned images */
-  fz_real *c2;                       /* [n][FZ_DIRECT_TURNS][padded] */
-  fz_real *slice_re, *slice_im;      /* [FZ_DIRECT_COLUMNS][padded], when slices are not kept */
-  fz_real *power;                    /* [FZ_DIRECT_COLUMNS][padded] |slice|^2 */
-  fz_real *p, *q;                    /* [rows][FZ_DIRECT_COLUMNS] products, then scores, then posterior weights */
-  fz_real *norm;                     /* [n FZ_DIRECT_TURNS][FZ_DIRECT_COLUMNS] */
-  fz_real *mass;                     /* [n FZ_DIRECT_TURNS][FZ_DIRECT_COLUMNS] posterior weight by image and turn */
-  fz_real *b_re, *b_im, *a;          /* [FZ_DIRECT_COLUMNS][padded] */
-  fz_real *b_cell, *a_cell, *g_cell; /* [classes][cells] */
-  double *strip_max;                 /* [n][n_strips] largest scores, from the first sweep */
-  double *direction, *shift, *class_mass, *residual; /* small sums of the tile */
+  fz_engine_profile *profile;   /* of this thread, or NULL */
+  fz_real *x_re, *x_im;         /* [rows][padded] shifted, turned images */
+  fz_real *c2;                  /* [n][FZ_DIRECT_TURNS][padded] */
+  fz_real *slice_re, *slice_im; /* [FZ_DIRECT_COLUMNS][padded], when slices are not kept */
+  fz_real *power;               /* [FZ_DIRECT_COLUMNS][padded] |slice|^2 */
+  fz_real *p, *q;               /* [rows][FZ_DIRECT_COLUMNS] products, then scores, then posterior weights */
+  fz_real *norm;                /* [n FZ_DIRECT_TURNS][FZ_DIRECT_COLUMNS] */
+  fz_real *mass;                /* [n FZ_DIRECT_TURNS][FZ_DIRECT_COLUMNS] posterior weight by image and turn */
+  fz_real *b_re, *b_im, *a;     /* [FZ_DIRECT_COLUMNS][padded] */
+  double *strip_max;            /* [n][n_strips] largest scores, from the first sweep */
+  fz_partial_sums sums;
 } fz_direct_workspace;
 
 typedef struct fz_direct {
   fz_engine_setup setup;
   const fz_frequencies *f;
   const fz_quadrature *q;
-  fz_cube b_cube, a_cube;
   fz_real table[4 * (FZ_KB_TABLE + 1)];
   int quarter;       /* in-plane angles in [0, 90) */
   ptrdiff_t columns; /* slices of one class */

@@ -14,6 +14,7 @@
 #include "estep/statistics.h"
 #include "estep/tile.h"
 #include "model/frequencies.h"
+#include "model/rings.h"
 #include "pose/quadrature.h"
 
 /* First sweep, one image and one pose block: sum over its poses of exp(score), as sum x exp(largest). */
@@ -36,6 +37,8 @@ typedef struct fz_engine_setup {
   double slice_scale;                /* slice = slice_scale DFT_m(voxels) */
   const fz_frequencies *frequencies; /* borrowed for the engine's life, as is the quadrature */
   const fz_quadrature *quadrature;
+  const fz_rings *rings; /* polar engine only: borrowed; as many angles as the quadrature has in plane */
+  double support;        /* polar engine only: the volumes lie within a sphere of this radius, in boxes */
   int tile_capacity, threads;
   /* Posterior weights below exp(-cutoff) of an image's total are dropped from A and B; 0 = none.  Above log(poses), so
    * that the best pose is never dropped. */
@@ -74,5 +77,12 @@ fz_status fz_engine_direct_f32(const fz_engine_setup *setup, fz_engine *engine);
 fz_status fz_engine_direct_f64(const fz_engine_setup *setup, fz_engine *engine);
 /** Bytes that an engine of this setup allocates (volumes, slices, workspaces). */
 int64_t fz_engine_direct_bytes(const fz_engine_setup *setup, int double_precision);
+
+/** Polar engine: products by angular frequency, all in-plane angles at once; float and double.  Tiles hold ring rows.
+ *  owns    the caller, engine->destroy.  fails FZ_ENOMEM, FZ_EINVAL for a number of angles without a transform */
+fz_status fz_engine_polar_f32(const fz_engine_setup *setup, fz_engine *engine);
+fz_status fz_engine_polar_f64(const fz_engine_setup *setup, fz_engine *engine);
+int64_t fz_engine_polar_bytes_f32(const fz_engine_setup *setup);
+int64_t fz_engine_polar_bytes_f64(const fz_engine_setup *setup);
 
 #endif

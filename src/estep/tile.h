@@ -18,6 +18,8 @@ typedef struct fz_tile {
   double *re, *im; /* x: [n][padded] */
   double *c2;      /* [n][padded] */
   double *power;   /* [n][n_shells] */
+  /* Polar engine: the same on rings, [n][n_rings][n_angles/2], with the weight of one sample of the full circle. */
+  double *ring_re, *ring_im, *ring_c2;
 } fz_tile;
 
 fz_status fz_tile_init(fz_tile *tile, int capacity, const fz_frequencies *f);

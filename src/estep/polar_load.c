@@ -1,0 +1,78 @@
+#include <string.h>
+
+#include "estep/polar_private.h"
+
+enum { CELL = FZ_POLAR_CELL, LANES = FZ_POLAR_LANES };
+
+/* x S_t^* of one ring for 16 shifts, conjugated, all around the circle. */
+FZ_KERNEL static void shift_ring(int half, const double *re, const double *im, const fz_real *phase, fz_real *z) {
+  for (int a = 0; a < half; a++) {
+    fz_real xr = (fz_real)re[a], xi = (fz_real)im[a];
+    const fz_real *c = phase + (ptrdiff_t)a * CELL, *s = c + LANES;
+    fz_real *near = z + (ptrdiff_t)a * CELL, *far = near + (ptrdiff_t)half * CELL;
+    for (int t = 0; t < LANES; t++) {
+      fz_real r = xr * c[t] - xi * s[t], m = xr * s[t] + xi * c[t];
+      near[t] = far[t] = r;
+      near[LANES + t] = -m;
+      far[LANES + t] = m;
+    }
+  }
+}
+
+/* The transform of the conjugate is the conjugate of the spectrum. */
+static void store_rows(const fz_polar_layout *l, int ring, const fz_real *spectrum, int count, fz_real *row,
+                       ptrdiff_t stride) {
+  for (int q = 0; q <= l->top; q += l->step) {
+    if (ring < l->lowest[q]) continue;
+    const fz_real *cell = spectrum + (ptrdiff_t)q * CELL;
+    fz_real *to = row + 2 * (l->first[q] + ring - l->lowest[q]);
+    for (int t = 0; t < count; t++, to += stride) {
+      to[0] = cell[t];
+      to[1] = -cell[LANES + t];
+    }
+  }
+}
+
+static void load_image(const fz_polar *p, fz_polar_workspace *w, const fz_tile *tile, int i) {
+  int half = fz_polar_half(p), shifts = p->q->n_shifts;
+  ptrdiff_t points = (ptrdiff_t)p->rings->n_rings * half;
+  fz_real unused[2];
+  for (int first = 0; first < shifts; first += LANES)
+    for (int r = 0; r < p->rings->n_rings; r++) {
+      ptrdiff_t at = i * points + (ptrdiff_t)r * half;
+      const fz_real *phase = p->phase + (first / LANES * points + (ptrdiff_t)r * half) * CELL;
+      shift_ring(half, tile->ring_re + at, tile->ring_im + at, phase, w->z);
+      const fz_real *spectrum = p->kernels->transform(&p->fft, w->z, w->scratch[0], w->scratch[1], unused);
+      store_rows(&p->slices, r, spectrum, shifts - first < LANES ? shifts - first : LANES,
+                 w->row + ((ptrdiff_t)i * p->shifts + first) * p->row_stride, p->row_stride);
+    }
+  if (shifts < p->shifts)
+    memset(w->row + ((ptrdiff_t)i * p->shifts + shifts) * p->row_stride, 0, sizeof(fz_real) * (size_t)p->row_stride);
+}
+
+/* c^2 of up to 16 images at once. */
+static void load_ctf(const fz_polar *p, fz_polar_workspace *w, const fz_tile *tile, int first) {
+  int half = fz_polar_half(p), count = tile->n - first < LANES ? tile->n - first : LANES;
+  ptrdiff_t points = (ptrdiff_t)p->rings->n_rings * half;
+  fz_real unused[2];
+  for (int r = 0; r < p->rings->n_rings; r++) {
+    memset(w->z, 0, sizeof(fz_real) * (size_t)p->rings->n_angles * CELL);
+    for (int i = 0; i < count; i++)
+      for (int a = 0; a < half; a++) {
+        double c2 = tile->ring_c2[(first + i) * points + (ptrdiff_t)r * half + a];
+        w->z[(ptrdiff_t)a * CELL + i] = w->z[(ptrdiff_t)(a + half) * CELL + i] = (fz_real)c2;
+      }
+    const fz_real *spectrum = p->kernels->transform(&p->fft, w->z, w->scratch[0], w->scratch[1], unused);
+    store_rows(&p->squares, r, spectrum, count, w->c2 + first * p->c2_stride, p->c2_stride);
+  }
+}
+
+void fz_polar_load(void *self, int thread, const fz_tile *tile) {
+  const fz_polar *p = self;
+  fz_polar_workspace *w = &p->work[thread];
+  double began = fz_profile_now(w->profile);
+  for (int i = 0; i < tile->n; i++) load_image(p, w, tile, i);
+  for (int i = 0; i < tile->n; i += LANES) load_ctf(p, w, tile, i);
+  memset(w->z, 0, sizeof(fz_real) * (size_t)FZ_POLAR_PAIRS * (size_t)p->rings->n_angles * CELL);
+  fz_profile_add(w->profile, FZ_PHASE_LOAD, began, 0);
+}

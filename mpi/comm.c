@@ -54,6 +54,28 @@ void fz_mpi_finish(fz_mpi **comm) {
   MPI_Finalize();
 }
 
+fz_mpi *fz_mpi_split(fz_mpi *comm, int groups) {
+  FZ_ASSERT(groups >= 1 && groups <= comm->size);
+  fz_mpi *group = fz_alloc(1, sizeof *group);
+  if (!group) fz_fatal(__FILE__, __LINE__, "no memory for a communicator");
+  *group = *comm; /* with an armed fault */
+  int mine = (int)(((int64_t)(comm->rank + 1) * groups - 1) / comm->size);
+  int first = (int)((int64_t)mine * comm->size / groups);
+  MPI_Comm_split(comm->handle, mine, comm->rank, &group->handle);
+  MPI_Comm_rank(group->handle, &group->rank);
+  MPI_Comm_size(group->handle, &group->size);
+  FZ_ASSERT(comm->rank == first + group->rank);
+  group->first = comm->first + first;
+  group->fault_rank = comm->fault_rank - first;
+  return group;
+}
+
+void fz_mpi_release(fz_mpi **group) {
+  if (!*group) return;
+  MPI_Comm_free(&(*group)->handle);
+  fz_free(group);
+}
+
 MPI_Comm fz_mpi_handle(const fz_mpi *comm) {
   return comm->handle;
 }
@@ -91,7 +113,7 @@ fz_status fz_mpi_agree(fz_mpi *comm, fz_status st, fz_error *err) {
   if (owner == comm->rank) {
     bool told = err && err->code == st && err->text[0];
     snprintf(verdict.text, sizeof verdict.text, "%s", told ? err->text : fz_status_name(st));
-    if (comm->size > 1) name_the_rank(verdict.text, sizeof verdict.text, owner);
+    if (comm->size > 1) name_the_rank(verdict.text, sizeof verdict.text, comm->first + owner);
   }
   MPI_Bcast(&verdict, (int)sizeof verdict, MPI_BYTE, owner, comm->handle);
   if (err) *err = verdict;

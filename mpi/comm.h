@@ -15,6 +15,12 @@ typedef struct fz_mpi fz_mpi;
 fz_mpi *fz_mpi_start(int *argc, char ***argv);
 /** End MPI and free. collective, last call of main. */
 void fz_mpi_finish(fz_mpi **comm);
+/** Cut the ranks into `groups` groups of neighbours, as even as can be; the result is this rank's, a communicator of
+ * its own.  An error agreed on in a group names its rank in the whole. owns    the caller, fz_mpi_release.  calls
+ * collective, 1 <= groups <= size, the same on all; fatal without memory */
+fz_mpi *fz_mpi_split(fz_mpi *comm, int groups);
+/** collective in the group; accepts NULL */
+void fz_mpi_release(fz_mpi **group);
 int fz_mpi_rank(const fz_mpi *comm);
 int fz_mpi_size(const fz_mpi *comm);
 

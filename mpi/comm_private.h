@@ -8,6 +8,7 @@
 struct fz_mpi {
   MPI_Comm handle; /* a duplicate of the world: our messages never meet those of a library */
   int rank, size;
+  int first;           /* rank in the whole job of the group's rank 0; 0 for the whole */
   char fault_site[32]; /* mpi/fault.h; "" = none */
   int fault_rank;
 };

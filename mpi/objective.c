@@ -5,121 +5,34 @@
 
 #include "core/memory.h"
 #include "model/normal.h"
+#include "mpi/estep.h"
 #include "mpi/fault.h"
 #include "mpi/ksp.h"
 #include "mpi/reduce.h"
-#include "mpi/tickets.h"
 
 struct fz_mpi_objective {
   fz_mpi *comm;
   fz_stage stage;
-  fz_mpi_tickets *tickets;
+  fz_mpi_estep *estep;
   fz_normal *normal;
   fz_mpi_ksp *solver;
   double *mask;           /* [m]^3 */
   double *inverse_tau2;   /* [stage shells] */
   double *class_prior;    /* [n_classes] */
   double *masked;         /* [n_classes][m]^3 the volumes scored */
+  const double **volume;  /* [n_classes] in masked */
   double *cells, *voxels; /* scratch */
   fz_objective view;
-  bool (*stop)(void *);
-  void *stop_context;
 };
 
 static ptrdiff_t voxels_of(const fz_mpi_objective *o) {
   return (ptrdiff_t)o->stage.m * o->stage.m * o->stage.m;
 }
 
-static int64_t tile_images(const void *self, int64_t tile) {
-  const fz_dataset *data = ((const fz_mpi_objective *)self)->stage.data;
-  return data->tile_first[tile + 1] - data->tile_first[tile];
-}
-
-/* The particles that this rank has scored, with the states they had before. */
-typedef struct progress {
-  int64_t n, *particle;
-  fz_image_state *before;
-} progress;
-
-static void remember(progress *done, const fz_dataset *data, int64_t tile) {
-  for (int64_t i = data->tile_first[tile]; i < data->tile_first[tile + 1]; i++) {
-    done->before[done->n] = data->state[data->particle[i]];
-    done->particle[done->n++] = data->particle[i];
-  }
-}
-
-/* A pass that is given up leaves no trace: each rank has scored other images. */
-static void take_back(const progress *done, fz_dataset *data) {
-  for (int64_t i = 0; i < done->n; i++) data->state[done->particle[i]] = done->before[i];
-}
-
-/* Work through tickets with this rank's threads. */
-static fz_status work(fz_mpi_objective *o, const int64_t *tile, int64_t n, int64_t *words, progress *done,
-                      bool *stopped, fz_error *err) {
-  fz_stage *stage = &o->stage;
-  const fz_dataset *data = stage->data;
-  int threads = stage->spec.threads;
-  fz_status st = FZ_OK;
-  int64_t first;
-  int granted;
-  while ((granted = fz_mpi_tickets_take_many(o->tickets, threads, &first)) > 0) {
-    for (int t = 0; t < granted; t++) remember(done, data, tile[first + t]);
-#pragma omp parallel for schedule(static, 1) num_threads(threads)
-    for (int t = 0; t < granted; t++) {
-      fz_error mine = {0};
-      fz_status s = fz_stage_tile(stage, t, tile[first + t], words, &mine);
-      if (s != FZ_OK) {
-#pragma omp critical(fz_objective_error)
-        {
-          st = s;
-          if (err) *err = mine;
-        }
-      }
-    }
-    if (o->stop && o->stop(o->stop_context)) *stopped = true;
-    if (st != FZ_OK || *stopped) fz_mpi_tickets_close(o->tickets);
-    if (first + granted < n && data->images.prefetch) {
-      int64_t next = tile[first + granted];
-      data->images.prefetch(data->images.self, data->particle + data->tile_first[next], (int)tile_images(o, next));
-    }
-  }
-  return st;
-}
-
 static fz_status evaluate(void *self, const double *w, const int64_t *tile, int64_t n, int64_t *words, fz_error *err) {
   fz_mpi_objective *o = self;
-  int classes = o->stage.spec.n_classes;
-  fz_dataset *data = o->stage.data;
-  const double **volume = fz_alloc(classes, sizeof *volume);
-  int64_t images = 0;
-  for (int64_t t = 0; t < n; t++) images += tile_images(o, tile[t]);
-  progress scored = {.particle = fz_alloc(images, sizeof *scored.particle),
-                     .before = fz_alloc(images, sizeof *scored.before)};
-  fz_status st = volume && scored.particle && scored.before ? FZ_OK : FZ_ENOMEM;
-  if (st != FZ_OK) fz_fail(err, st, "no memory for an E-step of %lld images", (long long)images);
-  FZ_TRY(fz_mpi_agree(o->comm, st, err));
   for (ptrdiff_t i = 0; i < o->view.dim; i++) o->masked[i] = w[i] * o->mask[i % voxels_of(o)];
-  for (int k = 0; k < classes; k++) volume[k] = o->masked + k * voxels_of(o);
-  st = o->stage.engine.set_volumes(o->stage.engine.self, volume, o->class_prior, 0, o->stage.engine.n_pose_blocks);
-  if (st != FZ_OK) fz_fail(err, st, "no memory for the slices of %d volumes", classes);
-  FZ_TRY(fz_mpi_agree(o->comm, st, err));
-  memset(words, 0, sizeof *words * (size_t)o->stage.layout.total);
-  fz_mpi_tickets_open(o->tickets, n);
-  bool stopped = false;
-  st = work(o, tile, n, words, &scored, &stopped, err);
-  if (st == FZ_OK && stopped) st = fz_fail(err, FZ_ESTOPPED, "stopped on request");
-  st = fz_mpi_agree(o->comm, st, err);
-  if (st != FZ_OK) {
-    take_back(&scored, data);
-    goto done;
-  }
-  fz_mpi_sum_i64(o->comm, words, o->stage.layout.total);
-  st = fz_mpi_merge_records(o->comm, data->state, sizeof *data->state, data->table->n, scored.particle, scored.n, err);
-done:
-  fz_free(&volume);
-  fz_free(&scored.particle);
-  fz_free(&scored.before);
-  return st;
+  return fz_mpi_estep_run(o->estep, o->volume, o->class_prior, tile, n, words, err);
 }
 
 static int64_t images_in(const void *self, const int64_t *words) {
@@ -301,22 +214,25 @@ fz_status fz_mpi_objective_open(fz_mpi *comm, fz_dataset *data, const fz_stage_s
     o->mask = fz_alloc(voxels_of(o), sizeof(double));
     o->voxels = fz_alloc(voxels_of(o), sizeof(double));
     o->masked = fz_alloc(spec->n_classes * voxels_of(o), sizeof(double));
+    o->volume = fz_alloc(spec->n_classes, sizeof *o->volume);
     o->cells = fz_alloc(l->length[FZ_SECTION_GRADIENT], sizeof(double));
     o->inverse_tau2 = fz_alloc(l->n_shells, sizeof(double));
     o->class_prior = fz_alloc(spec->n_classes, sizeof(double));
     if (o->mask) fill_mask(o, prior->mask_radius_px);
     if (o->mask) o->normal = fz_normal_create(o->stage.m, o->stage.slice_scale, o->mask);
-    if (!o->mask || !o->masked || !o->voxels || !o->cells || !o->inverse_tau2 || !o->class_prior || !o->normal)
+    if (!o->mask || !o->masked || !o->volume || !o->voxels || !o->cells || !o->inverse_tau2 || !o->class_prior ||
+        !o->normal)
       st = fz_fail(err, FZ_ENOMEM, "no memory for volumes of %d^3 voxels", o->stage.m);
     else
       st = fz_mpi_ksp_create(voxels_of(o), apply, o->normal, condition, o->normal, &o->solver, err);
   }
   st = fz_mpi_agree(comm, st, err);
+  if (st == FZ_OK) st = fz_mpi_estep_create(comm, &o->stage, &o->estep, err);
   if (st != FZ_OK) {
     fz_mpi_objective_close(out);
     return st;
   }
-  o->tickets = fz_mpi_tickets_create(comm);
+  for (int k = 0; k < spec->n_classes; k++) o->volume[k] = o->masked + k * voxels_of(o);
   fz_mpi_objective_set_prior(o, prior->inverse_tau2);
   for (int k = 0; k < spec->n_classes; k++) o->class_prior[k] = 1.0 / spec->n_classes;
   fill_view(o);
@@ -325,12 +241,13 @@ fz_status fz_mpi_objective_open(fz_mpi *comm, fz_dataset *data, const fz_stage_s
 
 void fz_mpi_objective_close(fz_mpi_objective **o) {
   if (!*o) return;
-  fz_mpi_tickets_destroy(&(*o)->tickets);
+  fz_mpi_estep_destroy(&(*o)->estep);
   fz_mpi_ksp_destroy(&(*o)->solver);
   fz_normal_destroy(&(*o)->normal);
   fz_stage_close(&(*o)->stage);
   fz_free(&(*o)->mask);
   fz_free(&(*o)->masked);
+  fz_free(&(*o)->volume);
   fz_free(&(*o)->voxels);
   fz_free(&(*o)->cells);
   fz_free(&(*o)->inverse_tau2);
@@ -350,6 +267,9 @@ void fz_mpi_objective_set_prior(fz_mpi_objective *o, const double *inverse_tau2)
 }
 
 void fz_mpi_objective_on_round(fz_mpi_objective *o, bool (*stop)(void *), void *context) {
-  o->stop = stop;
-  o->stop_context = context;
+  fz_mpi_estep_on_round(o->estep, stop, context);
+}
+
+void fz_mpi_objective_set_pose_blocks(fz_mpi_objective *o, int ranks) {
+  fz_mpi_estep_set_pose_blocks(o->estep, ranks);
 }

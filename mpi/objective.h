@@ -28,5 +28,8 @@ const fz_stage *fz_mpi_objective_stage(const fz_mpi_objective *o);
 void fz_mpi_objective_set_prior(fz_mpi_objective *o, const double *inverse_tau2);
 /** Called between rounds of tiles; true asks for a stop (the same must be returned on no particular rank). */
 void fz_mpi_objective_on_round(fz_mpi_objective *o, bool (*stop)(void *), void *context);
+/** At most so many ranks share a tile; 0 (at first): as many as keep all busy. The bits are the same.  calls local,
+ * same on all ranks */
+void fz_mpi_objective_set_pose_blocks(fz_mpi_objective *o, int ranks);
 
 #endif

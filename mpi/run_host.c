@@ -7,6 +7,7 @@ static fz_status open_stage(void *self, fz_dataset *data, const fz_stage_spec *s
   fz_status st = fz_mpi_objective_open(host->comm, data, spec, &prior, &host->objective, err);
   if (st != FZ_OK) return st;
   fz_mpi_objective_on_round(host->objective, host->stop, host->stop_context);
+  fz_mpi_objective_set_pose_blocks(host->objective, host->pose_blocks);
   *view = fz_mpi_objective_view(host->objective);
   *stage = fz_mpi_objective_stage(host->objective);
   return FZ_OK;

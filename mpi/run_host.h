@@ -8,6 +8,7 @@ typedef struct fz_mpi_run_host {
   fz_mpi *comm;
   bool (*stop)(void *); /* see fz_mpi_objective_on_round */
   void *stop_context;
+  int pose_blocks; /* see fz_mpi_objective_set_pose_blocks */
   fz_mpi_objective *objective;
 } fz_mpi_run_host;
 

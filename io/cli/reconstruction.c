@@ -111,6 +111,9 @@ static fz_status announce(fz_reconstruction *s, const fz_run_settings *set, fz_e
   fz_log(FZ_LOG_INFO, "%d rank%s x %d thread%s, algorithm %s, %d start%s, seed %lld; memory per rank up to %.3f GB",
          fz_mpi_size(s->comm), fz_mpi_size(s->comm) > 1 ? "s" : "", set->threads, set->threads > 1 ? "s" : "",
          set->kind->name, set->starts, set->starts > 1 ? "s" : "", (long long)set->seed, GB);
+  if (s->r->pose_blocks > fz_mpi_size(s->comm))
+    fz_log(FZ_LOG_WARN, "--pose-blocks %lld: only %d rank%s can share a tile", (long long)s->r->pose_blocks,
+           fz_mpi_size(s->comm), fz_mpi_size(s->comm) > 1 ? "s" : "");
   if (s->r->max_memory_GB > 0 && GB > s->r->max_memory_GB)
     return fz_fail(err, FZ_EINVAL,
                    "the run needs %.3f GB per rank, --max-memory allows %.3f: lower --max-resolution, --classes or "
@@ -165,7 +168,8 @@ static fz_status run_job(fz_reconstruction *s, const fz_run_settings *set, const
   if (fz_mpi_rank(s->comm) == 0) st = write_yaml(s, table, err);
   FZ_TRY(fz_mpi_agree(s->comm, st, err));
   job.stop = s->stop;
-  s->host = (fz_mpi_run_host){.comm = s->comm, .stop = wants_stop, .stop_context = s->stop};
+  s->host = (fz_mpi_run_host){
+      .comm = s->comm, .stop = wants_stop, .stop_context = s->stop, .pose_blocks = (int)s->r->pose_blocks};
   fz_run_host host = fz_mpi_run_host_view(&s->host);
   st = fz_run_init(&s->run, set, &s->data, &host, err);
   FZ_TRY(fz_mpi_agree(s->comm, st, err));

@@ -10,7 +10,6 @@ typedef struct fz_stage_scratch {
   void *plane;
   double complex *half;
   fz_tile tile;
-  fz_image_posterior *posterior;
 } fz_stage_scratch;
 
 static fz_status make_scratch(const fz_dataset *data, const fz_frequencies *f, fz_stage_scratch *s) {
@@ -18,8 +17,7 @@ static fz_status make_scratch(const fz_dataset *data, const fz_frequencies *f, f
   s->pixels = fz_alloc(data->tile_size * box * box, sizeof(float));
   s->plane = fz_alloc(fz_preprocess_scratch_size(data->preprocess), 1);
   s->half = fz_alloc(box * (box / 2 + 1), sizeof(double complex));
-  s->posterior = fz_alloc(data->tile_size, sizeof *s->posterior);
-  if (!s->pixels || !s->plane || !s->half || !s->posterior) return FZ_ENOMEM;
+  if (!s->pixels || !s->plane || !s->half) return FZ_ENOMEM;
   return fz_tile_init(&s->tile, data->tile_size, f);
 }
 
@@ -27,7 +25,6 @@ static void clear_scratch(fz_stage_scratch *s) {
   fz_free(&s->pixels);
   fz_free(&s->plane);
   fz_free(&s->half);
-  fz_free(&s->posterior);
   fz_tile_clear(&s->tile);
 }
 
@@ -156,14 +153,29 @@ fz_status fz_stage_fill_tile(const fz_stage *stage, int thread, int64_t index, f
   return FZ_OK;
 }
 
-fz_status fz_stage_tile(fz_stage *stage, int thread, int64_t tile, int64_t *words, fz_error *err) {
-  fz_dataset *data = stage->data;
-  fz_stage_scratch *s = &stage->scratch[thread];
-  fz_status st = fz_stage_fill_tile(stage, thread, tile, &s->tile, err);
-  if (st != FZ_OK) return st;
-  st = fz_marginal_tile(&stage->engine, thread, &s->tile, &stage->layout, words, s->posterior);
-  if (st != FZ_OK) return fz_fail(err, st, "a pose score of tile %lld is not a finite number", (long long)tile);
-  const int64_t *id = data->particle + data->tile_first[tile];
-  for (int i = 0; i < s->tile.n; i++) record(stage, &s->posterior[i], &data->state[id[i]]);
-  return FZ_OK;
+fz_status fz_stage_load(fz_stage *stage, int thread, int64_t tile, fz_error *err) {
+  fz_tile *loaded = &stage->scratch[thread].tile;
+  fz_status st = fz_stage_fill_tile(stage, thread, tile, loaded, err);
+  if (st == FZ_OK) stage->engine.load(stage->engine.self, thread, loaded);
+  return st;
+}
+
+void fz_stage_totals(fz_stage *stage, int thread, int block, fz_pose_total *total) {
+  stage->engine.totals(stage->engine.self, thread, &stage->scratch[thread].tile, block, total);
+}
+
+void fz_stage_moments(fz_stage *stage, int thread, int block, const double *gain, int64_t *words, fz_pose_part *part) {
+  stage->engine.moments(stage->engine.self, thread, &stage->scratch[thread].tile, block, gain, &stage->layout, words,
+                        part);
+}
+
+void fz_stage_record(fz_stage *stage, int thread, int64_t tile, const double *gain, const fz_pose_part *part,
+                     int64_t *words) {
+  const fz_dataset *data = stage->data;
+  const fz_tile *loaded = &stage->scratch[thread].tile;
+  fz_image_posterior posterior[FZ_TILE_MOST];
+  fz_marginal_posterior(gain, part, stage->engine.n_pose_blocks, loaded->n, posterior);
+  fz_marginal_add_tile(loaded, gain, &stage->layout, words);
+  for (int i = 0; i < loaded->n; i++)
+    record(stage, &posterior[i], &data->state[data->particle[data->tile_first[tile] + i]]);
 }

@@ -42,8 +42,20 @@ int64_t fz_stage_bytes(const fz_dataset *data, const fz_stage_spec *spec);
 /** Read and prepare the images of tile number `index`; `tile` is from fz_tile_init with the stage's frequencies.
  *  calls local, thread-safe with own thread number.  fails with the reader's message */
 fz_status fz_stage_fill_tile(const fz_stage *stage, int thread, int64_t index, fz_tile *tile, fz_error *err);
-/** E-step of one tile; its statistics are added to `words` [layout.total], its images' states are updated.
- *  calls local, thread-safe with own thread number.  fails with the reader's message, or FZ_EDIVERGED */
-fz_status fz_stage_tile(fz_stage *stage, int thread, int64_t tile, int64_t *words, fz_error *err);
+
+/* The E-step of a tile, in phases.  Several threads may share a tile's pose blocks: each loads it and takes blocks of
+ * its own.  Between totals and moments the totals of all blocks, whoever found them, give the gains (estep/marginal.h);
+ * after the moments all parts go to one thread that has the tile loaded, which records it.  All are local, and safe in
+ * threads with their own numbers. */
+
+/** Read a tile's images and make the thread ready for it.  fails with the reader's message */
+fz_status fz_stage_load(fz_stage *stage, int thread, int64_t tile, fz_error *err);
+/** Of the tile loaded: engine->totals and engine->moments; total, gain, part have its number of images. */
+void fz_stage_totals(fz_stage *stage, int thread, int block, fz_pose_total *total);
+void fz_stage_moments(fz_stage *stage, int thread, int block, const double *gain, int64_t *words, fz_pose_part *part);
+/** Update the states of the images of `tile`, which is loaded, and add what belongs to no block to `words`.
+ *  part [n_pose_blocks][images], gain [images] */
+void fz_stage_record(fz_stage *stage, int thread, int64_t tile, const double *gain, const fz_pose_part *part,
+                     int64_t *words);
 
 #endif

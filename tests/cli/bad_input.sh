@@ -102,6 +102,7 @@ expect 1 "did you mean --max-passes?" "${sim[@]}" --max-pases 3
 expect 1 "option --particles FILE is required"
 expect 1 "--algorithm: 'newton' is not one of" "${sim[@]}" --algorithm newton
 expect 1 "--starts: 0 is out of range" "${sim[@]}" --starts 0
+expect 1 "--pose-blocks: 9 is out of range" "${sim[@]}" --pose-blocks 9
 expect 1 "--seed: '1.5' is not a whole number" "${sim[@]}" --seed 1.5
 expect 1 "--batch 201 is larger than the data (200 images)" "${sim[@]}" --batch 201
 expect 1 "--max-resolution 1: these images allow" "${sim[@]}" --max-resolution 1
@@ -132,10 +133,10 @@ expect 1 "sim/particles.star is an input, and --output sim would overwrite it" "
 [ "$(cksum <$star)" = "$sum" ] || fail "the input was overwritten"
 
 # A rank that fails alone in the middle of a step takes the others along; the run can be taken up again.
-for site in m-step checkpoint-write; do
+for site in m-step tile checkpoint-write; do
   rm -rf code.* broken
   broken=(reconstruct "${sim[@]}" --output broken --starts 1 --kmax-schedule 3 --max-passes 1 --max-resolution 36
-    --checkpoint-interval 0)
+    --checkpoint-interval 0 --pose-blocks 3)
   FZ_FAULT=$site:1 timeout 60 "$MPIRUN" --oversubscribe -n 3 bash each.sh "$FRAZIL" --log error "${broken[@]}" \
     >out.txt 2>err.txt || fail "$site: hangs"
   [ "$(cat code.0 code.1 code.2 | tr '\n' ' ')" = "2 2 2 " ] && [ "$(wc -l <err.txt)" = 1 ] &&

@@ -1,10 +1,12 @@
 /* The distributed objective: its gradient is the slope of its value, its M-step solves for the volume that is scored
- * (a soft support once broke both: EM went uphill), and its sums are the same on all ranks. */
+ * (a soft support once broke both: EM went uphill), and its sums and states are those of one rank, on all ranks,
+ * however many of them share a tile. */
 #include <math.h>
 #include <string.h>
 
 #include "core/random.h"
 #include "mpi/dataset.h"
+#include "mpi/fault.h"
 #include "mpi/objective.h"
 #include "mpi_test.h"
 
@@ -38,7 +40,7 @@ typedef struct fixture {
   double *w, *moments;
 } fixture;
 
-static void build(fz_mpi *comm, fixture *x) {
+static void build_with(fz_mpi *comm, fixture *x, int threads) {
   fz_error err;
   *x = (fixture){.optics = {.pixel_A = 4, .box = BOX}};
   for (int i = 0; i < N; i++) x->particle[i] = (fz_particle){.ctf.scale = 1, .slice = i};
@@ -55,7 +57,7 @@ static void build(fz_mpi *comm, fixture *x) {
                         .n_classes = 1,
                         .want = FZ_WANT_MOMENTS | FZ_WANT_GRADIENT,
                         .double_precision = true,
-                        .threads = 1,
+                        .threads = threads,
                         .cache_bytes = 1 << 28};
   for (int s = 0; s < KMAX + 2; s++) x->inverse_tau2[s] = 1 / x->data.signal_tau2[s];
   fz_volume_prior prior = {.inverse_tau2 = x->inverse_tau2, .mask_radius_px = 5};
@@ -68,6 +70,10 @@ static void build(fz_mpi *comm, fixture *x) {
   for (int64_t t = 0; t < x->f->n_tiles; t++) x->tile[t] = t;
   fz_random r = fz_random_stream(10, FZ_PURPOSE_TEST, 0, 0);
   for (ptrdiff_t i = 0; i < x->f->dim; i++) x->w[i] = 0.02 * fz_random_normal(&r); /* also outside the support */
+}
+
+static void build(fz_mpi *comm, fixture *x) {
+  build_with(comm, x, 1);
 }
 
 static void drop(fixture *x) {
@@ -122,20 +128,81 @@ static void em_never_goes_uphill(fz_mpi *comm) {
   drop(&x);
 }
 
-static void statistics_are_the_same_everywhere(fz_mpi *comm) {
-  fixture x;
-  build(comm, &x);
-  value(&x);
-  for (ptrdiff_t i = 0; i < x.f->n_words; i += 16) {
-    ptrdiff_t n = x.f->n_words - i < 16 ? x.f->n_words - i : 16;
-    if (i % (16 * 512) == 0) CHECK(fz_mpi_same(comm, x.words + i, sizeof *x.words * (size_t)n));
+/* Batches of `tiles` tiles, with up to `pose_blocks` ranks to a tile. */
+static void check_shared(fixture *x, fixture *alone, int64_t tiles, int pose_blocks) {
+  fz_error err;
+  memset(x->data.state, 0, sizeof x->data.state[0] * N);
+  memset(alone->data.state, 0, sizeof alone->data.state[0] * N);
+  fz_mpi_objective_set_pose_blocks(x->objective, pose_blocks);
+  for (int64_t t = 0; t < x->f->n_tiles; t += tiles) {
+    int64_t n = x->f->n_tiles - t < tiles ? x->f->n_tiles - t : tiles;
+    CHECK(x->f->evaluate(x->f->self, x->w, x->tile + t, n, x->words, &err) == FZ_OK);
+    CHECK(alone->f->evaluate(alone->f->self, alone->w, alone->tile + t, n, alone->words, &err) == FZ_OK);
+    CHECK(memcmp(x->words, alone->words, sizeof *x->words * (size_t)x->f->n_words) == 0);
+    CHECK(memcmp(x->data.state, alone->data.state, sizeof x->data.state[0] * N) == 0);
   }
-  CHECK(fz_mpi_same(comm, &x.data.state[N - 1], sizeof x.data.state[0]));
+  for (int i = 0; i < N; i++) CHECK(x->data.state[i].visited == 1);
+}
+
+static void ranks_and_threads_can_share_tiles(fz_mpi *comm) {
+  fz_mpi *self = fz_mpi_split(comm, fz_mpi_size(comm));
+  fixture alone, x;
+  build(self, &alone);
+  for (int threads = 1; threads <= 3; threads += 2) {
+    build_with(comm, &x, threads);
+    CHECK(x.f->n_words == alone.f->n_words && x.f->n_tiles == 8);
+    check_shared(&x, &alone, 8, 0);
+    for (int pose_blocks = 0; pose_blocks <= 4; pose_blocks++) check_shared(&x, &alone, 3, pose_blocks);
+    check_shared(&x, &alone, 1, 0);
+    drop(&x);
+  }
+  /* Ranks need not have as many threads as each other. */
+  build_with(comm, &x, 1 + fz_mpi_rank(comm) % 3);
+  for (int pose_blocks = 0; pose_blocks <= 2; pose_blocks++) check_shared(&x, &alone, 3, pose_blocks);
+  drop(&x);
+  drop(&alone);
+  fz_mpi_release(&self);
+}
+
+static bool always(void *context) {
+  (void)context;
+  return true;
+}
+
+/* A stop or a failure on one rank ends the evaluation on all of them, with one message, and leaves no trace. */
+static void one_rank_ends_it_for_all(fz_mpi *comm) {
+  fixture x;
+  fz_error err;
+  build(comm, &x);
+  int last = fz_mpi_size(comm) - 1;
+  char fault[32], name[32];
+  snprintf(fault, sizeof fault, "tile:%d", last);
+  snprintf(name, sizeof name, "(rank %d)", last);
+  for (int pose_blocks = 0; pose_blocks <= 4; pose_blocks += 2) {
+    fz_mpi_objective_set_pose_blocks(x.objective, pose_blocks);
+    fz_image_state *before = fz_alloc(N, sizeof *before);
+    memcpy(before, x.data.state, sizeof *before * N);
+    CHECK(fz_mpi_fault_arm(comm, fault, &err) == FZ_OK);
+    /* With tickets the rank that is to fail may find no tile left, unless all tiles are shared. */
+    fz_status st = x.f->evaluate(x.f->self, x.w, x.tile, x.f->n_tiles, x.words, &err);
+    CHECK(st == FZ_EIO || (st == FZ_OK && last > 0 && pose_blocks <= last));
+    if (st == FZ_EIO) CHECK(strstr(err.text, "a tile cannot be read") && (last == 0 || strstr(err.text, name)));
+    CHECK(fz_mpi_fault_arm(comm, NULL, &err) == FZ_OK);
+    if (st != FZ_OK) CHECK(memcmp(before, x.data.state, sizeof *before * N) == 0);
+    memcpy(before, x.data.state, sizeof *before * N);
+    if (fz_mpi_rank(comm) == last) fz_mpi_objective_on_round(x.objective, always, NULL);
+    st = x.f->evaluate(x.f->self, x.w, x.tile, x.f->n_tiles, x.words, &err);
+    CHECK(st == FZ_ESTOPPED || (st == FZ_OK && last > 0 && pose_blocks <= last));
+    if (st != FZ_OK) CHECK(memcmp(before, x.data.state, sizeof *before * N) == 0);
+    fz_mpi_objective_on_round(x.objective, NULL, NULL);
+    value(&x);
+    fz_free(&before);
+  }
   drop(&x);
 }
 
 int main(int argc, char **argv) {
-  void (*const tests[])(fz_mpi *) = {gradient_is_the_slope, em_never_goes_uphill, statistics_are_the_same_everywhere,
-                                     NULL};
+  void (*const tests[])(fz_mpi *) = {gradient_is_the_slope, em_never_goes_uphill, ranks_and_threads_can_share_tiles,
+                                     one_rank_ends_it_for_all, NULL};
   return mpi_test_main(argc, argv, tests);
 }

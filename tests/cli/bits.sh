@@ -42,6 +42,12 @@ check() {
 for algorithm in em incremental sem-vr sgd svrg; do check "$algorithm" 3 --algorithm $algorithm --batch 50; done
 check "two starts, double precision" 2 --starts 2 --kmax-schedule 3 --precision double
 check "from a map" 3 --init sim/truth.mrc
+data=mix
+results="$results class1_map.mrc class2_map.mrc class1_half1.mrc class2_half2.mrc"
+check "two classes" 3 --classes 2
+check "two classes, shared tiles" 3 --classes 2 --pose-blocks 3
+results="map.mrc half1.mrc half2.mrc particles.star fsc.star"
+data=few # four tiles
 # A tile shared by ranks and threads; batches of one tile and whole passes.
 rm -rf one
 run one 1 1 --batch 16
@@ -51,12 +57,6 @@ for shape in "2 2 0" "3 1 2" "3 1 3" "4 1 1" "4 1 3" "4 2 4" "1 3 8"; do
   run other "$ranks" "$threads" --batch 16 --pose-blocks "$blocks"
   same one other "$ranks ranks x $threads threads, $blocks pose blocks"
 done
-data=mix
-results="$results class1_map.mrc class2_map.mrc class1_half1.mrc class2_half2.mrc"
-check "two classes" 3 --classes 2
-check "two classes, shared tiles" 3 --classes 2 --pose-blocks 3
-results="map.mrc half1.mrc half2.mrc particles.star fsc.star"
-data=few # four tiles
 check "more ranks than tiles" 6
 check "more ranks than tiles, one tile at a time" 5 --algorithm incremental --batch 10
 exit 0

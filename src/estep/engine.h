@@ -31,14 +31,26 @@ typedef struct fz_pose_part {
   int32_t class_index, direction, psi, shift;
 } fz_pose_part;
 
+/* A coarser sampling that tells where the posterior is: a lower band limit, fewer directions, and some of the shifts
+ * that the quadrature has. */
+typedef struct fz_coarse_level {
+  fz_quadrature quadrature;
+  fz_rings rings;
+} fz_coarse_level;
+enum { FZ_LEVELS_MOST = 4 }; /* with the quadrature itself */
+
 typedef struct fz_engine_setup {
   int m, box; /* edge of the volumes (work box) and of the images */
   int n_classes;
   double slice_scale;                /* slice = slice_scale DFT_m(voxels) */
   const fz_frequencies *frequencies; /* borrowed for the engine's life, as is the quadrature */
   const fz_quadrature *quadrature;
-  const fz_rings *rings; /* polar engine only: borrowed; as many angles as the quadrature has in plane */
-  double support;        /* polar engine only: the volumes lie within a sphere of this radius, in boxes */
+  /* Polar engine only. */
+  const fz_rings *rings; /* borrowed; as many angles as the quadrature has in plane */
+  double support;        /* the volumes lie within a sphere of this radius, in boxes */
+  int n_coarse;          /* levels of adaptive search before the quadrature, coarsest first; 0: all poses are scored */
+  const fz_coarse_level *coarse; /* [n_coarse] borrowed */
+  double captured;               /* share of each level's posterior whose cells are searched further */
   int tile_capacity, threads;
   /* Posterior weights below exp(-cutoff) of an image's total are dropped from A and B; 0 = none.  Above log(poses), so
    * that the best pose is never dropped. */
@@ -68,6 +80,9 @@ struct fz_engine {
    *  findings it may use; the sums it adds depend on (tile, block, gain) alone. */
   void (*moments)(void *self, int thread, const fz_tile *tile, int block, const double *gain,
                   const fz_statistics_layout *layout, int64_t *words, fz_pose_part *part);
+  /** Of the tile last loaded: [tile->n] share of the posterior, as far as coarser levels know it, that the poses looked
+   *  at hold.  NULL for engines that look at all. */
+  const double *(*captured)(const void *self, int thread);
   void (*destroy)(fz_engine *engine);
 };
 

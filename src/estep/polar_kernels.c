@@ -355,6 +355,16 @@ static double sum_exp(const fz_real *cells, int n, int part, fz_real shift) {
   return total;
 }
 
+static void lane_logs(const fz_real *cells, int n, int part, fz_real *logs) {
+  for (int w = 0; w < LANES; w += WIDTH) {
+    const fz_real *from = cells + part * LANES + w;
+    vec top = load(from), sum = {0};
+    for (int p = 1; p < n; p++) top = larger(top, load(from + p * CELL));
+    for (int p = 0; p < n; p++) sum += exp_negative(load(from + p * CELL) - top);
+    for (int i = 0; i < WIDTH; i++) logs[w + i] = top[i] + (fz_real)log((double)sum[i]);
+  }
+}
+
 static double weights(fz_real *cells, int n, int part, fz_real log_total, fz_real floor_weight, double *moment,
                       fz_real *by_lane) {
   double total = 0;
@@ -395,6 +405,7 @@ const fz_polar_kernels kernels_name = {.name = TEXT(FZ_ISA),
                                        .products = products,
                                        .transform = transform,
                                        .sum_exp = sum_exp,
+                                       .lane_logs = lane_logs,
                                        .weights = weights,
                                        .untangle = untangle,
                                        .accumulate = accumulate,

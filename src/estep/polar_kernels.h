@@ -48,6 +48,8 @@ typedef struct fz_polar_kernels {
   fz_real *(*transform)(const fz_polar_fft *fft, const fz_real *in, fz_real *work, fz_real *out, fz_real *largest);
   /** Sum of exp(score - shift) of one part (0 real, 1 imaginary) of n cells; shift >= the largest score. */
   double (*sum_exp)(const fz_real *cells, int n, int part, fz_real shift);
+  /** log sum exp over n cells of one part, lane by lane: logs [16]. */
+  void (*lane_logs)(const fz_real *cells, int n, int part, fz_real *logs);
   /** Scores to posterior weights in place: exp(score - log_total), 0 below floor_weight, for one part of n cells.
    *  moment += sum weight x score; lanes [16] += sums over cells by lane; returns the sum */
   double (*weights)(fz_real *cells, int n, int part, fz_real log_total, fz_real floor_weight, double *moment,

@@ -34,45 +34,51 @@ static void store_rows(const fz_polar_layout *l, int ring, const fz_real *spectr
 }
 
 static void load_image(const fz_polar *p, fz_polar_workspace *w, const fz_tile *tile, int i) {
-  int half = fz_polar_half(p), shifts = p->q->n_shifts;
-  ptrdiff_t points = (ptrdiff_t)p->rings->n_rings * half;
+  const fz_polar_level *l = fz_polar_finest(p);
+  fz_polar_rows *rows = &w->rows[p->n_levels - 1];
+  int half = l->rings->n_angles / 2, shifts = l->q->n_shifts;
+  ptrdiff_t points = (ptrdiff_t)l->rings->n_rings * half;
   fz_real unused[2];
   for (int first = 0; first < shifts; first += LANES)
-    for (int r = 0; r < p->rings->n_rings; r++) {
+    for (int r = 0; r < l->rings->n_rings; r++) {
       ptrdiff_t at = i * points + (ptrdiff_t)r * half;
       const fz_real *phase = p->phase + (first / LANES * points + (ptrdiff_t)r * half) * CELL;
-      shift_ring(half, tile->ring_re + at, tile->ring_im + at, phase, w->z);
-      const fz_real *spectrum = p->kernels->transform(&p->fft, w->z, w->scratch[0], w->scratch[1], unused);
-      store_rows(&p->slices, r, spectrum, shifts - first < LANES ? shifts - first : LANES,
-                 w->row + ((ptrdiff_t)i * p->shifts + first) * p->row_stride, p->row_stride);
+      shift_ring(half, tile->ring_re + at, tile->ring_im + at, phase, w->scratch[2]);
+      const fz_real *spectrum = p->kernels->transform(&l->fft, w->scratch[2], w->scratch[0], w->scratch[1], unused);
+      store_rows(&l->slices, r, spectrum, shifts - first < LANES ? shifts - first : LANES,
+                 rows->row + ((ptrdiff_t)i * l->shifts + first) * l->row_stride, l->row_stride);
     }
-  if (shifts < p->shifts)
-    memset(w->row + ((ptrdiff_t)i * p->shifts + shifts) * p->row_stride, 0, sizeof(fz_real) * (size_t)p->row_stride);
+  if (shifts < l->shifts)
+    memset(rows->row + ((ptrdiff_t)i * l->shifts + shifts) * l->row_stride, 0, sizeof(fz_real) * (size_t)l->row_stride);
 }
 
 /* c^2 of up to 16 images at once. */
 static void load_ctf(const fz_polar *p, fz_polar_workspace *w, const fz_tile *tile, int first) {
-  int half = fz_polar_half(p), count = tile->n - first < LANES ? tile->n - first : LANES;
-  ptrdiff_t points = (ptrdiff_t)p->rings->n_rings * half;
-  fz_real unused[2];
-  for (int r = 0; r < p->rings->n_rings; r++) {
-    memset(w->z, 0, sizeof(fz_real) * (size_t)p->rings->n_angles * CELL);
+  const fz_polar_level *l = fz_polar_finest(p);
+  int half = l->rings->n_angles / 2, count = tile->n - first < LANES ? tile->n - first : LANES;
+  ptrdiff_t points = (ptrdiff_t)l->rings->n_rings * half;
+  fz_real unused[2], *z = w->scratch[2];
+  for (int r = 0; r < l->rings->n_rings; r++) {
+    memset(z, 0, sizeof(fz_real) * (size_t)l->rings->n_angles * CELL);
     for (int i = 0; i < count; i++)
       for (int a = 0; a < half; a++) {
         double c2 = tile->ring_c2[(first + i) * points + (ptrdiff_t)r * half + a];
-        w->z[(ptrdiff_t)a * CELL + i] = w->z[(ptrdiff_t)(a + half) * CELL + i] = (fz_real)c2;
+        z[(ptrdiff_t)a * CELL + i] = z[(ptrdiff_t)(a + half) * CELL + i] = (fz_real)c2;
       }
-    const fz_real *spectrum = p->kernels->transform(&p->fft, w->z, w->scratch[0], w->scratch[1], unused);
-    store_rows(&p->squares, r, spectrum, count, w->c2 + first * p->c2_stride, p->c2_stride);
+    const fz_real *spectrum = p->kernels->transform(&l->fft, z, w->scratch[0], w->scratch[1], unused);
+    store_rows(&l->squares, r, spectrum, count, w->rows[p->n_levels - 1].c2 + first * l->c2_stride, l->c2_stride);
   }
 }
 
 void fz_polar_load(void *self, int thread, const fz_tile *tile) {
   const fz_polar *p = self;
   fz_polar_workspace *w = &p->work[thread];
+  const fz_polar_rows *finest = &w->rows[p->n_levels - 1];
   double began = fz_profile_now(w->profile);
   for (int i = 0; i < tile->n; i++) load_image(p, w, tile, i);
   for (int i = 0; i < tile->n; i += LANES) load_ctf(p, w, tile, i);
-  memset(w->z, 0, sizeof(fz_real) * (size_t)FZ_POLAR_PAIRS * (size_t)p->rings->n_angles * CELL);
+  for (int level = 0; level < p->n_levels - 1; level++)
+    fz_polar_rows_derive(&p->level[level], &w->rows[level], fz_polar_finest(p), finest, tile->n);
   fz_profile_add(w->profile, FZ_PHASE_LOAD, began, 0);
+  fz_polar_search(p, w, tile);
 }

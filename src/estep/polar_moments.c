@@ -8,6 +8,8 @@ enum { LANES = FZ_POLAR_LANES, CELL = FZ_POLAR_CELL, ROWS = FZ_POLAR_ROWS };
 
 typedef struct sweep {
   const fz_polar *p;
+  const fz_polar_level *l; /* the finest */
+  int level;
   fz_polar_workspace *w;
   const fz_tile *tile;
   const double *gain;
@@ -21,34 +23,32 @@ typedef struct sweep {
 } sweep;
 
 static bool active(const sweep *s, int row) {
-  double gain = s->gain[row / s->p->shifts];
+  double gain = s->gain[row / s->l->shifts];
   return fmax(s->largest[row], s->largest[row + 1]) > gain - s->cutoff;
 }
 
 /* Where the largest score of a row lies. */
 static void find_best(const sweep *s, const fz_real *cells, int part, int row, fz_pose_part *to) {
-  const fz_polar *p = s->p;
   for (int lane = 0; lane < s->packet->count; lane++)
-    for (int psi = 0; psi < p->rings->n_angles; psi++)
+    for (int psi = 0; psi < s->l->rings->n_angles; psi++)
       if (cells[(ptrdiff_t)psi * CELL + part * LANES + lane] >= (fz_real)to->best) {
         to->class_index = s->packet->class_index;
         to->direction = s->packet->first + lane;
         to->psi = psi;
-        to->shift = row % p->shifts;
+        to->shift = row % s->l->shifts;
         return;
       }
 }
 
 static void weigh_row(sweep *s, fz_real *cells, int part, int row) {
-  const fz_polar *p = s->p;
-  int i = row / p->shifts, shift = row % p->shifts;
+  int i = row / s->l->shifts, shift = row % s->l->shifts;
   fz_pose_part *to = &s->part[i];
   if (to->direction < 0 && s->largest[row] == (fz_real)to->best) find_best(s, cells, part, row, to);
-  double mass = p->kernels->weights(cells, p->rings->n_angles, part, (fz_real)s->gain[i], s->floor_weight, &to->moment,
-                                    s->lane_mass);
+  double mass = s->p->kernels->weights(cells, s->l->rings->n_angles, part, (fz_real)s->gain[i], s->floor_weight,
+                                       &to->moment, s->lane_mass);
   to->mass += mass;
   s->w->sums.class_mass[s->packet->class_index] += mass;
-  if (shift < p->q->n_shifts) s->w->sums.shift[shift] += mass;
+  if (shift < s->l->q->n_shifts) s->w->sums.shift[shift] += mass;
 }
 
 /* The spectra of all shifts of an image together, even frequencies. */
@@ -59,106 +59,104 @@ FZ_KERNEL static void add_mass(const fz_real *gamma, int top, int stride, fz_rea
 }
 
 static void gather_group(sweep *s, const fz_polar_group *g) {
-  const fz_polar *p = s->p;
+  const fz_polar_kernels *kernels = s->p->kernels;
+  const fz_polar_level *l = s->l;
   fz_polar_workspace *w = s->w;
-  int n = p->rings->n_angles, top = p->slices.top < p->squares.top ? p->slices.top : p->squares.top;
+  fz_real *z = w->rows[s->level].z, unused[2];
+  int n = l->rings->n_angles, top = l->slices.top < l->squares.top ? l->slices.top : l->squares.top;
   double began = fz_profile_now(w->profile);
-  p->kernels->products(&p->slices, g->row, g->norm, g->offset, g->lane_offset, s->spectra, w->z);
-  began = fz_profile_add(w->profile, FZ_PHASE_PRODUCTS, began, fz_polar_product_flops(&p->slices, g->n));
-  for (int i = 0; i < g->n; i += 2) {
-    fz_real unused[2];
-    fz_real *cells =
-        p->kernels->transform(&p->fft, w->z + (ptrdiff_t)(i / 2) * n * CELL, w->scratch[0], w->scratch[1], unused);
+  kernels->products(&l->slices, g->row, g->norm, g->offset, g->lane_offset, s->spectra, z);
+  began = fz_profile_add(w->profile, FZ_PHASE_PRODUCTS, began, fz_polar_product_flops(&l->slices, g->n));
+  for (int i = 0; i < g->n; i += 2, z += (ptrdiff_t)n * CELL) {
+    fz_real *cells = kernels->transform(&l->fft, z, w->scratch[0], w->scratch[1], unused);
     began = fz_profile_add(w->profile, FZ_PHASE_TRANSFORMS, began, 0);
     weigh_row(s, cells, 0, g->index[i]);
     weigh_row(s, cells, 1, g->index[i + 1]);
     began = fz_profile_add(w->profile, FZ_PHASE_EPILOGUE, began, 0);
     fz_real *other = cells == w->scratch[0] ? w->scratch[1] : w->scratch[0];
-    const fz_real *spectrum = p->kernels->transform(&p->fft, cells, other, w->scratch[2], unused);
-    began = fz_profile_add(w->profile, FZ_PHASE_TRANSFORMS, began, 0);
+    const fz_real *spectrum = kernels->transform(&l->fft, cells, other, w->scratch[2], unused);
     fz_real *gamma = w->gamma + (ptrdiff_t)i * CELL;
-    p->kernels->untangle(spectrum, n, p->slices.top, gamma, gamma + CELL, (ptrdiff_t)ROWS * CELL);
+    kernels->untangle(spectrum, n, l->slices.top, gamma, gamma + CELL, (ptrdiff_t)ROWS * CELL);
     for (int part = 0; part < 2; part++)
-      add_mass(gamma + part * CELL, top, s->tile->n, w->mass + (ptrdiff_t)(g->index[i] / p->shifts) * CELL);
+      add_mass(gamma + part * CELL, top, s->tile->n, w->mass + (ptrdiff_t)(g->index[i] / l->shifts) * CELL);
+    began = fz_profile_add(w->profile, FZ_PHASE_TRANSFORMS, began, 0);
   }
-  for (int q = 0; g->n < ROWS && q <= p->slices.top; q++)
+  for (int q = 0; g->n < ROWS && q <= l->slices.top; q++)
     memset(w->gamma + ((ptrdiff_t)q * ROWS + g->n) * CELL, 0, sizeof(fz_real) * (size_t)(ROWS - g->n) * CELL);
-  p->kernels->accumulate(&p->slices, ROWS, g->row, w->gamma, w->b);
-  fz_profile_add(w->profile, FZ_PHASE_ADJOINT, began, fz_polar_product_flops(&p->slices, g->n));
+  kernels->accumulate(&l->slices, ROWS, g->row, w->gamma, w->b);
+  fz_profile_add(w->profile, FZ_PHASE_ADJOINT, began, fz_polar_product_flops(&l->slices, g->n));
 }
 
 static void gather_packet(sweep *s) {
   const fz_polar *p = s->p;
-  fz_polar_workspace *w = s->w;
-  int rows = s->tile->n * p->shifts, normed = -1;
-  const fz_real *squares = s->spectra + p->slices.n_pairs * CELL, *c2[FZ_TILE_MOST];
+  const fz_polar_level *l = s->l;
+  int rows = s->tile->n * l->shifts, normed = -1;
+  const fz_real *c2[FZ_TILE_MOST];
   fz_polar_group g;
-  fz_polar_group_clear(p, w, s->packet, &g);
+  fz_polar_group_clear(p, s->w, s->level, s->packet, &g);
   for (int r = 0; r < rows; r += 2) {
-    if (active(s, r)) {
-      int i = r / p->shifts;
-      if (i != normed)
-        p->kernels->norms(&p->squares, w->c2 + i * p->c2_stride, (fz_real)-0.5, squares, w->norm + i * p->norm_size);
-      normed = i;
-      fz_polar_group_add(p, w, s->packet, r, &g);
-    }
-    if (g.n == ROWS || (r + 2 == rows && g.n)) {
-      gather_group(s, &g);
-      fz_polar_group_clear(p, w, s->packet, &g);
-    }
+    if (!active(s, r)) continue;
+    if (r / l->shifts != normed) fz_polar_norms(p, s->w, s->level, normed = r / l->shifts, s->spectra);
+    fz_polar_group_add(p, s->w, s->level, s->packet, r, &g);
+    if (g.n < ROWS) continue;
+    gather_group(s, &g);
+    fz_polar_group_clear(p, s->w, s->level, s->packet, &g);
   }
-  for (int i = 0; i < s->tile->n; i++) c2[i] = w->c2 + i * p->c2_stride;
-  p->kernels->accumulate(&p->squares, s->tile->n, c2, w->mass, w->a);
+  if (g.n) gather_group(s, &g);
+  for (int i = 0; i < s->tile->n; i++) c2[i] = s->w->rows[s->level].c2 + i * l->c2_stride;
+  p->kernels->accumulate(&l->squares, s->tile->n, c2, s->w->mass, s->w->a);
 }
 
 static void work_packet(sweep *s, int want) {
-  const fz_polar *p = s->p;
+  const fz_polar_level *l = s->l;
   fz_polar_workspace *w = s->w;
-  memset(w->b, 0, sizeof(fz_real) * (size_t)p->slices.n_pairs * CELL);
-  memset(w->a, 0, sizeof(fz_real) * (size_t)p->squares.n_pairs * CELL);
-  memset(w->mass, 0, sizeof(fz_real) * (size_t)(s->tile->n * p->norm_size));
+  memset(w->b, 0, sizeof(fz_real) * (size_t)l->slices.n_pairs * CELL);
+  memset(w->a, 0, sizeof(fz_real) * (size_t)l->squares.n_pairs * CELL);
+  memset(w->mass, 0, sizeof(fz_real) * (size_t)(s->tile->n * l->norm_size));
   memset(s->lane_mass, 0, sizeof s->lane_mass);
   gather_packet(s);
   for (int j = 0; j < s->packet->count; j++) w->sums.direction[s->packet->first + j] += s->lane_mass[j];
   /* All directions below this together could hold a thousandth of the tile's posterior. */
-  double least = s->cutoff < 1e300 ? 1e-3 * s->tile->n / (double)(p->q->n_directions * p->setup.n_classes) : 0;
+  double least = s->cutoff < 1e300 ? 1e-3 * s->tile->n / (double)(l->q->n_directions * l->n_classes) : 0;
   double began = fz_profile_now(w->profile);
-  fz_polar_insert(p, w, s->packet, s->spectra, s->lane_mass, least, want);
+  fz_polar_insert(s->p, w, s->packet, s->spectra, s->lane_mass, least, want);
   fz_profile_add(w->profile, FZ_PHASE_SCATTER, began, 0);
 }
 
 static bool matters(const sweep *s) {
-  for (int r = 0; r < s->tile->n * s->p->shifts; r += 2)
+  for (int r = 0; r < s->tile->n * s->l->shifts; r += 2)
     if (active(s, r)) return true;
   return false;
 }
 
-static void start_parts(const fz_polar *p, const fz_polar_workspace *w, int n, int block, fz_pose_part *part) {
-  ptrdiff_t rows = (ptrdiff_t)n * p->shifts;
+static void start_parts(const sweep *s, ptrdiff_t first, ptrdiff_t end) {
+  int shifts = s->l->shifts, n = s->tile->n;
   for (int i = 0; i < n; i++) {
-    part[i] = (fz_pose_part){.best = -1e30, .direction = -1};
-    for (ptrdiff_t k = p->first_packet[block]; k < p->first_packet[block + 1]; k++)
-      for (int t = 0; t < p->shifts; t++) part[i].best = fmax(part[i].best, w->largest[k * rows + i * p->shifts + t]);
+    s->part[i] = (fz_pose_part){.best = -1e30, .direction = -1};
+    for (ptrdiff_t k = first; k < end; k++)
+      for (int t = 0; t < shifts; t++) s->part[i].best = fmax(s->part[i].best, s->w->largest[(k * n + i) * shifts + t]);
   }
 }
 
 void fz_polar_moments(void *self, int thread, const fz_tile *tile, int block, const double *gain,
                       const fz_statistics_layout *layout, int64_t *words, fz_pose_part *part) {
   const fz_polar *p = self;
+  const fz_polar_level *l = fz_polar_finest(p);
   fz_polar_workspace *w = &p->work[thread];
-  double cutoff = p->setup.cutoff > 0 ? p->setup.cutoff : 1e300;
   ptrdiff_t first = p->first_packet[block], end = p->first_packet[block + 1];
-  sweep s = {p, w, tile, gain, cutoff, (fz_real)(p->setup.cutoff > 0 ? exp(-cutoff) : 0), part, NULL, NULL, NULL, {0}};
-  start_parts(p, w, tile->n, block, part);
+  sweep s = {.p = p, .l = l, .level = p->n_levels - 1, .w = w, .tile = tile, .gain = gain, .part = part};
+  s.cutoff = p->setup.cutoff > 0 ? p->setup.cutoff : 1e300;
+  s.floor_weight = (fz_real)(p->setup.cutoff > 0 ? exp(-s.cutoff) : 0);
+  start_parts(&s, first, end);
   bool any = false;
   for (ptrdiff_t k = first; k < end; k++) {
-    s.packet = &p->packet[k];
-    s.largest = w->largest + k * tile->n * p->shifts;
+    s.packet = &l->packet[k];
+    s.largest = w->largest + k * tile->n * l->shifts;
     if (!matters(&s)) continue;
     if (!any)
-      fz_partial_sums_clear(&w->sums, layout->want, p->packet[first].class_index, p->packet[end - 1].class_index);
+      fz_partial_sums_clear(&w->sums, layout->want, l->packet[first].class_index, l->packet[end - 1].class_index);
     any = true;
-    s.spectra = fz_polar_get_spectra(p, w, k);
+    s.spectra = fz_polar_get_spectra(p, w, s.level, k);
     work_packet(&s, layout->want);
   }
   if (!any) return;

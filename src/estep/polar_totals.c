@@ -11,29 +11,45 @@ static const double NEGLIGIBLE = 1e300; /* never skip */
 static const double NEGLIGIBLE = 32.0; /* exp(-32) of the largest term: below float's resolution of the sum */
 #endif
 
-void fz_polar_group_clear(const fz_polar *p, const fz_polar_workspace *w, const fz_polar_packet *packet,
+const fz_real *fz_polar_get_spectra(const fz_polar *p, fz_polar_workspace *w, int level, ptrdiff_t packet) {
+  const fz_polar_level *l = &p->level[level];
+  if (l->kept) return l->kept + packet * l->packet_size;
+  const fz_projector *projector = p->projector[l->packet[packet].class_index];
+  fz_polar_level_spectra(l, p->kernels, projector, &l->packet[packet], w->samples, w->scratch, w->rows[level].spectra);
+  return w->rows[level].spectra;
+}
+
+void fz_polar_norms(const fz_polar *p, fz_polar_workspace *w, int level, int image, const fz_real *spectra) {
+  const fz_polar_level *l = &p->level[level];
+  const fz_polar_rows *rows = &w->rows[level];
+  p->kernels->norms(&l->squares, rows->c2 + image * l->c2_stride, (fz_real)-0.5, spectra + l->slices.n_pairs * CELL,
+                    rows->norm + image * l->norm_size);
+}
+
+void fz_polar_group_clear(const fz_polar *p, const fz_polar_workspace *w, int level, const fz_polar_packet *packet,
                           fz_polar_group *g) {
+  const fz_polar_level *l = &p->level[level];
+  const fz_polar_rows *rows = &w->rows[level];
   ptrdiff_t tile = p->setup.tile_capacity;
   g->n = 0;
   for (int i = 0; i < FZ_POLAR_ROWS; i++) {
-    g->row[i] = w->row + tile * p->shifts * p->row_stride;
-    g->norm[i] = w->norm + tile * p->norm_size;
+    g->row[i] = rows->row + tile * l->shifts * l->row_stride;
+    g->norm[i] = rows->norm + tile * l->norm_size;
     g->offset[i] = NOTHING;
   }
   for (int j = 0; j < LANES; j++) g->lane_offset[j] = j < packet->count ? 0 : NOTHING;
 }
 
-void fz_polar_group_add(const fz_polar *p, const fz_polar_workspace *w, const fz_polar_packet *packet, int index,
-                        fz_polar_group *g) {
-  double poses = (double)p->q->n_directions * p->q->n_psi;
+void fz_polar_group_add(const fz_polar *p, const fz_polar_workspace *w, int level, const fz_polar_packet *packet,
+                        int index, fz_polar_group *g) {
+  const fz_polar_level *l = &p->level[level];
+  double log_pose = p->log_class[packet->class_index] - log((double)l->q->n_directions * l->q->n_psi);
   for (int row = index; row < index + 2; row++, g->n++) {
-    int shift = row % p->shifts;
+    int shift = row % l->shifts;
     g->index[g->n] = row;
-    g->row[g->n] = w->row + row * p->row_stride;
-    g->norm[g->n] = w->norm + row / p->shifts * p->norm_size;
-    g->offset[g->n] = shift < p->q->n_shifts
-                          ? (fz_real)(p->log_class[packet->class_index] - log(poses) + p->q->log_shift_weight[shift])
-                          : NOTHING;
+    g->row[g->n] = w->rows[level].row + row * l->row_stride;
+    g->norm[g->n] = w->rows[level].norm + row / l->shifts * l->norm_size;
+    g->offset[g->n] = shift < l->q->n_shifts ? (fz_real)(log_pose + l->q->log_shift_weight[shift]) : NOTHING;
   }
 }
 
@@ -43,45 +59,57 @@ static void add_row(const fz_polar *p, const fz_real *cells, int part, fz_real l
     total->sum *= exp(total->largest - largest);
     total->largest = largest;
   }
-  total->sum += p->kernels->sum_exp(cells, p->rings->n_angles, part, (fz_real)total->largest);
+  total->sum += p->kernels->sum_exp(cells, fz_polar_finest(p)->rings->n_angles, part, (fz_real)total->largest);
 }
 
 static void score_group(const fz_polar *p, fz_polar_workspace *w, const fz_polar_group *g, const fz_real *spectra,
                         fz_real *largest, fz_pose_total *total) {
+  const fz_polar_level *l = fz_polar_finest(p);
+  fz_real *z = w->rows[p->n_levels - 1].z, top[2];
   double began = fz_profile_now(w->profile);
-  p->kernels->products(&p->slices, g->row, g->norm, g->offset, g->lane_offset, spectra, w->z);
-  began = fz_profile_add(w->profile, FZ_PHASE_PRODUCTS, began, fz_polar_product_flops(&p->slices, g->n));
-  for (int i = 0; i < g->n; i += 2) {
-    fz_real top[2];
-    const fz_real *cells = p->kernels->transform(&p->fft, w->z + (ptrdiff_t)(i / 2) * p->rings->n_angles * CELL,
-                                                 w->scratch[0], w->scratch[1], top);
+  p->kernels->products(&l->slices, g->row, g->norm, g->offset, g->lane_offset, spectra, z);
+  began = fz_profile_add(w->profile, FZ_PHASE_PRODUCTS, began, fz_polar_product_flops(&l->slices, g->n));
+  for (int i = 0; i < g->n; i += 2, z += (ptrdiff_t)l->rings->n_angles * CELL) {
+    const fz_real *cells = p->kernels->transform(&l->fft, z, w->scratch[0], w->scratch[1], top);
     began = fz_profile_add(w->profile, FZ_PHASE_TRANSFORMS, began, 0);
     for (int part = 0; part < 2; part++) {
       int row = g->index[i + part];
       largest[row] = top[part];
-      add_row(p, cells, part, top[part], &total[row / p->shifts]);
+      add_row(p, cells, part, top[part], &total[row / l->shifts]);
     }
     began = fz_profile_add(w->profile, FZ_PHASE_EPILOGUE, began, 0);
   }
 }
 
-void fz_polar_totals(void *self, int thread, const fz_tile *tile, int block, fz_pose_total *total) {
-  const fz_polar *p = self;
-  fz_polar_workspace *w = &p->work[thread];
-  int rows = tile->n * p->shifts;
-  for (int i = 0; i < tile->n; i++) total[i] = (fz_pose_total){.largest = -1e30};
-  for (ptrdiff_t k = p->first_packet[block]; k < p->first_packet[block + 1]; k++) {
-    const fz_polar_packet *packet = &p->packet[k];
-    const fz_real *spectra = fz_polar_get_spectra(p, w, k), *squares = spectra + p->slices.n_pairs * CELL;
+static void score_packet(const fz_polar *p, fz_polar_workspace *w, const fz_tile *tile, ptrdiff_t k,
+                         fz_pose_total *total) {
+  const int level = p->n_levels - 1;
+  const fz_polar_level *l = &p->level[level];
+  const fz_real *spectra = NULL;
+  fz_real *largest = w->largest + k * tile->n * l->shifts;
+  fz_polar_group g;
+  fz_polar_group_clear(p, w, level, &l->packet[k], &g);
+  for (int r = 0; r < tile->n * l->shifts; r++) largest[r] = NOTHING;
+  for (int i = 0; i < tile->n; i++) {
+    if (!fz_polar_select(p, w, level, k, i)) continue;
+    if (!spectra) spectra = fz_polar_get_spectra(p, w, level, k);
     double began = fz_profile_now(w->profile);
-    for (int i = 0; i < tile->n; i++)
-      p->kernels->norms(&p->squares, w->c2 + i * p->c2_stride, (fz_real)-0.5, squares, w->norm + i * p->norm_size);
-    fz_profile_add(w->profile, FZ_PHASE_PRODUCTS, began, fz_polar_product_flops(&p->squares, tile->n));
-    for (int first = 0; first < rows; first += FZ_POLAR_ROWS) {
-      fz_polar_group g;
-      fz_polar_group_clear(p, w, packet, &g);
-      for (int r = first; r < rows && r < first + FZ_POLAR_ROWS; r += 2) fz_polar_group_add(p, w, packet, r, &g);
-      score_group(p, w, &g, spectra, w->largest + k * rows, total);
+    fz_polar_norms(p, w, level, i, spectra);
+    fz_profile_add(w->profile, FZ_PHASE_PRODUCTS, began, fz_polar_product_flops(&l->squares, 1));
+    for (int t = 0; t < l->shifts; t += 2) {
+      if (!w->wanted[t] && !w->wanted[t + 1]) continue;
+      fz_polar_group_add(p, w, level, &l->packet[k], i * l->shifts + t, &g);
+      if (g.n < FZ_POLAR_ROWS) continue;
+      score_group(p, w, &g, spectra, largest, total);
+      fz_polar_group_clear(p, w, level, &l->packet[k], &g);
     }
   }
+  if (g.n) score_group(p, w, &g, spectra, largest, total);
+}
+
+void fz_polar_totals(void *self, int thread, const fz_tile *tile, int block, fz_pose_total *total) {
+  const fz_polar *p = self;
+  for (int i = 0; i < tile->n; i++) total[i] = (fz_pose_total){.largest = -1e30};
+  for (ptrdiff_t k = p->first_packet[block]; k < p->first_packet[block + 1]; k++)
+    score_packet(p, &p->work[thread], tile, k, total);
 }

@@ -182,7 +182,7 @@ static fz_status open_sums(job *j, fz_error *err) {
     for (int s = 1; s < j->data.n_shells; s++) lowest = fmin(lowest, j->data.sigma2[g * j->data.n_shells + s]);
   fz_backprojector_bounds bounds = {2 * ctf * j->largest / lowest, 2 * ctf * ctf / lowest, j->data.n};
   j->sums = fz_backprojector_create(j->m, j->spec->kmax, j->spec->halves ? 2 : 1, &bounds);
-  if (j->sums && fz_tile_init(&j->row, 1, fz_backprojector_frequencies(j->sums)) == FZ_OK) return FZ_OK;
+  if (j->sums && fz_tile_init(&j->row, 1, fz_backprojector_frequencies(j->sums), NULL) == FZ_OK) return FZ_OK;
   return fz_fail(err, FZ_ENOMEM, "no memory for the sums over images; use fewer ranks per node or --max-resolution");
 }
 

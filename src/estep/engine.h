@@ -64,7 +64,8 @@ typedef struct fz_engine fz_engine;
  * stays as it is from load to the last call for it.  All are local. */
 struct fz_engine {
   void *self;
-  int n_pose_blocks; /* fz_pose_blocks(quadrature, n_classes) */
+  const fz_rings *rings; /* on which tiles must hold rows, from the setup; NULL: the lattice rows are enough */
+  int n_pose_blocks;     /* fz_pose_blocks(quadrature, n_classes) */
   /** New volumes [n_classes] of m^3 voxels and class priors; until the next call only the pose blocks first_block ..
    *  first_block + n_blocks - 1 will be swept here, so slices of others need not be made.  Uses all threads; not during
    *  tiles.  fails FZ_ENOMEM */

@@ -242,7 +242,8 @@ static const double *captured(const void *self, int thread) {
 }
 
 fz_status create_engine(const fz_engine_setup *setup, fz_engine *engine) {
-  *engine = (fz_engine){.n_pose_blocks = fz_pose_blocks(setup->quadrature, setup->n_classes),
+  *engine = (fz_engine){.rings = setup->rings,
+                        .n_pose_blocks = fz_pose_blocks(setup->quadrature, setup->n_classes),
                         .set_volumes = set_volumes,
                         .load = fz_polar_load,
                         .totals = fz_polar_totals,

@@ -9,22 +9,27 @@ typedef struct fz_stage_scratch {
   float *pixels;
   void *plane;
   double complex *half;
+  void *rings;
   fz_tile tile;
 } fz_stage_scratch;
 
-static fz_status make_scratch(const fz_dataset *data, const fz_frequencies *f, fz_stage_scratch *s) {
+static fz_status make_scratch(const fz_stage *stage, fz_stage_scratch *s) {
+  const fz_dataset *data = stage->data;
   ptrdiff_t box = data->box;
   s->pixels = fz_alloc(data->tile_size * box * box, sizeof(float));
   s->plane = fz_alloc(fz_preprocess_scratch_size(data->preprocess), 1);
   s->half = fz_alloc(box * (box / 2 + 1), sizeof(double complex));
   if (!s->pixels || !s->plane || !s->half) return FZ_ENOMEM;
-  return fz_tile_init(&s->tile, data->tile_size, f);
+  if (stage->image_rings && !(s->rings = fz_alloc(fz_image_rings_scratch_size(stage->image_rings), 1)))
+    return FZ_ENOMEM;
+  return fz_tile_init(&s->tile, data->tile_size, &stage->frequencies, stage->engine.rings);
 }
 
 static void clear_scratch(fz_stage_scratch *s) {
   fz_free(&s->pixels);
   fz_free(&s->plane);
   fz_free(&s->half);
+  fz_free(&s->rings);
   fz_tile_clear(&s->tile);
 }
 
@@ -71,6 +76,14 @@ static fz_status open_grids(fz_stage *stage, fz_dataset *data, const fz_stage_sp
                             spec->shift_radius_px, spec->shift_sd_px);
 }
 
+/* Rings, when the engine reads them, for maps within the mask's sphere at any of the shifts. */
+static fz_status open_rings(fz_stage *stage) {
+  if (!stage->engine.rings) return FZ_OK;
+  double reach = (stage->data->mask_radius_px + stage->spec.shift_radius_px) / stage->data->box;
+  stage->image_rings = fz_image_rings_create(&stage->frequencies, stage->engine.rings, fmin(reach, 0.5));
+  return stage->image_rings ? FZ_OK : FZ_ENOMEM;
+}
+
 fz_status fz_stage_open(fz_stage *stage, fz_dataset *data, const fz_stage_spec *spec, fz_error *err) {
   double b, a;
   fz_status st = open_grids(stage, data, spec);
@@ -81,10 +94,10 @@ fz_status fz_stage_open(fz_stage *stage, fz_dataset *data, const fz_stage_spec *
                                 stage->quadrature.n_shifts, spec->want, b, a, (double)data->n);
   fz_engine_setup setup = fz_stage_engine_setup(stage);
   FZ_TRY((spec->double_precision ? fz_engine_direct_f64 : fz_engine_direct_f32)(&setup, &stage->engine));
+  FZ_TRY(open_rings(stage));
   stage->scratch = fz_alloc(spec->threads, sizeof *stage->scratch);
   if (!stage->scratch) st = FZ_ENOMEM;
-  for (int t = 0; t < spec->threads && st == FZ_OK; t++)
-    st = make_scratch(data, &stage->frequencies, &stage->scratch[t]);
+  for (int t = 0; t < spec->threads && st == FZ_OK; t++) st = make_scratch(stage, &stage->scratch[t]);
 done:
   if (st != FZ_OK) {
     fz_stage_close(stage);
@@ -97,6 +110,7 @@ void fz_stage_close(fz_stage *stage) {
   if (stage->engine.destroy) stage->engine.destroy(&stage->engine);
   for (int t = 0; stage->scratch && t < stage->spec.threads; t++) clear_scratch(&stage->scratch[t]);
   fz_free(&stage->scratch);
+  fz_image_rings_destroy(&stage->image_rings);
   fz_quadrature_clear(&stage->quadrature);
   fz_frequencies_clear(&stage->frequencies);
   *stage = (fz_stage){0};
@@ -146,9 +160,12 @@ fz_status fz_stage_fill_tile(const fz_stage *stage, int thread, int64_t index, f
     if (fz_preprocess_image(data->preprocess, pixels, s->plane, s->half) != FZ_IMAGE_GOOD)
       return fz_fail(err, FZ_EIO, "image %lld of %s has changed since the run began", (long long)particle->slice + 1,
                      data->table->stack_path[particle->stack]);
-    fz_tile_set_image(tile, i, &stage->frequencies, s->half, data->box, &particle->ctf,
-                      &data->table->optics[particle->optics], data->sigma2 + tile->optics * data->n_shells,
+    const fz_optics *optics = &data->table->optics[particle->optics];
+    const double *sigma2 = data->sigma2 + tile->optics * data->n_shells;
+    fz_tile_set_image(tile, i, &stage->frequencies, s->half, data->box, &particle->ctf, optics, sigma2,
                       state->centre_x_px, state->centre_y_px);
+    if (tile->rings)
+      fz_tile_set_rings(tile, i, stage->image_rings, s->rings, data->box, &particle->ctf, optics, sigma2);
   }
   return FZ_OK;
 }

@@ -26,6 +26,7 @@ typedef struct fz_stage {
   fz_quadrature quadrature;
   fz_statistics_layout layout;
   fz_engine engine;
+  fz_image_rings *image_rings;      /* when the engine reads rings */
   struct fz_stage_scratch *scratch; /* [threads] */
 } fz_stage;
 
@@ -39,8 +40,8 @@ fz_engine_setup fz_stage_engine_setup(const fz_stage *stage);
 /** Bytes that opening it will take on one rank (engine, scratch), without opening it. */
 int64_t fz_stage_bytes(const fz_dataset *data, const fz_stage_spec *spec);
 
-/** Read and prepare the images of tile number `index`; `tile` is from fz_tile_init with the stage's frequencies.
- *  calls local, thread-safe with own thread number.  fails with the reader's message */
+/** Read and prepare the images of tile number `index`; `tile` is from fz_tile_init with the stage's frequencies and its
+ * engine's rings. calls local, thread-safe with own thread number.  fails with the reader's message */
 fz_status fz_stage_fill_tile(const fz_stage *stage, int thread, int64_t index, fz_tile *tile, fz_error *err);
 
 /* The E-step of a tile, in phases.  Several threads may share a tile's pose blocks: each loads it and takes blocks of

@@ -1,17 +1,30 @@
 #include "estep/tile.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "core/memory.h"
 #include "model/preprocess.h"
 
-fz_status fz_tile_init(fz_tile *tile, int capacity, const fz_frequencies *f) {
-  *tile = (fz_tile){.padded = f->padded};
+static ptrdiff_t ring_points(const fz_rings *rings) {
+  return (ptrdiff_t)rings->n_rings * (rings->n_angles / 2);
+}
+
+fz_status fz_tile_init(fz_tile *tile, int capacity, const fz_frequencies *f, const fz_rings *rings) {
+  *tile = (fz_tile){.padded = f->padded, .rings = rings};
   tile->re = fz_alloc((ptrdiff_t)capacity * f->padded, sizeof(double));
   tile->im = fz_alloc((ptrdiff_t)capacity * f->padded, sizeof(double));
   tile->c2 = fz_alloc((ptrdiff_t)capacity * f->padded, sizeof(double));
   tile->power = fz_alloc((ptrdiff_t)capacity * f->n_shells, sizeof(double));
-  if (tile->re && tile->im && tile->c2 && tile->power) return FZ_OK;
+  bool complete = tile->re && tile->im && tile->c2 && tile->power;
+  if (rings) {
+    ptrdiff_t size = capacity * ring_points(rings);
+    tile->ring_re = fz_alloc(size, sizeof(double));
+    tile->ring_im = fz_alloc(size, sizeof(double));
+    tile->ring_c2 = fz_alloc(size, sizeof(double));
+    complete = complete && tile->ring_re && tile->ring_im && tile->ring_c2;
+  }
+  if (complete) return FZ_OK;
   fz_tile_clear(tile);
   return FZ_ENOMEM;
 }
@@ -21,6 +34,9 @@ void fz_tile_clear(fz_tile *tile) {
   fz_free(&tile->im);
   fz_free(&tile->c2);
   fz_free(&tile->power);
+  fz_free(&tile->ring_re);
+  fz_free(&tile->ring_im);
+  fz_free(&tile->ring_c2);
   *tile = (fz_tile){0};
 }
 
@@ -41,5 +57,22 @@ void fz_tile_set_image(fz_tile *tile, int i, const fz_frequencies *f, const doub
     re[p] = creal(x);
     im[p] = cimag(x);
     c2[p] = c * c * w;
+  }
+}
+
+void fz_tile_set_rings(fz_tile *tile, int i, const fz_image_rings *convert, void *scratch, int box, const fz_ctf *ctf,
+                       const fz_optics *optics, const double *sigma2) {
+  const fz_rings *rings = tile->rings;
+  ptrdiff_t row = i * ring_points(rings), lattice = (ptrdiff_t)i * tile->padded;
+  FZ_ASSERT(rings == fz_image_rings_of(convert));
+  fz_image_rings_make(convert, tile->re + lattice, tile->im + lattice, scratch, tile->ring_re + row,
+                      tile->ring_im + row);
+  double per_A = 1.0 / (box * optics->pixel_A), *c2 = tile->ring_c2 + row;
+  for (int ring = 0; ring < rings->n_rings; ring++) {
+    double r = rings->radius[ring] * per_A, w = rings->weight[ring] / sigma2[lround(rings->radius[ring])];
+    for (int a = 0; a < rings->n_angles / 2; a++) {
+      double c = fz_ctf_value(ctf, optics, r * rings->cosine[a], r * rings->sine[a]);
+      *c2++ = c * c * w;
+    }
   }
 }

@@ -28,7 +28,7 @@ static void build(fixture *x) {
   assert_int_equal(fz_frequencies_init(&x->f, KMAX), FZ_OK);
   assert_int_equal(fz_quadrature_init(&x->q, (fz_direction_grid){FZ_DIRECTIONS_HEALPIX, 2}, 8, &turn, 1.0, 1.0, 0.8),
                    FZ_OK);
-  assert_int_equal(fz_tile_init(&x->tile, IMAGES, &x->f), FZ_OK);
+  assert_int_equal(fz_tile_init(&x->tile, IMAGES, &x->f, NULL), FZ_OK);
   x->tile.n = IMAGES;
   for (int i = 0; i < IMAGES; i++)
     for (int p = 0; p < x->f.count; p++) {

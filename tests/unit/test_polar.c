@@ -215,7 +215,7 @@ static void gradient_double(void **state) {
 
 static void gradient_float(void **state) {
   (void)state;
-  check_gradient(fz_engine_polar_f32, 1e-5, 2e-3);
+  check_gradient(fz_engine_polar_f32, 2e-6, 2e-3);
 }
 
 /* The moments give the gradient of the quadratic surrogate at the same posterior: sum A |S|^2 - 2 Re B S. */

@@ -4,32 +4,20 @@
 
 #include "core/memory.h"
 #include "estep/marginal.h"
+#include "estep/tile_source.h"
 
 typedef struct fz_stage_scratch {
-  float *pixels;
-  void *plane;
-  double complex *half;
-  void *rings;
+  fz_tile_source source;
   fz_tile tile;
 } fz_stage_scratch;
 
 static fz_status make_scratch(const fz_stage *stage, fz_stage_scratch *s) {
-  const fz_dataset *data = stage->data;
-  ptrdiff_t box = data->box;
-  s->pixels = fz_alloc(data->tile_size * box * box, sizeof(float));
-  s->plane = fz_alloc(fz_preprocess_scratch_size(data->preprocess), 1);
-  s->half = fz_alloc(box * (box / 2 + 1), sizeof(double complex));
-  if (!s->pixels || !s->plane || !s->half) return FZ_ENOMEM;
-  if (stage->image_rings && !(s->rings = fz_alloc(fz_image_rings_scratch_size(stage->image_rings), 1)))
-    return FZ_ENOMEM;
-  return fz_tile_init(&s->tile, data->tile_size, &stage->frequencies, stage->engine.rings);
+  fz_status st = fz_tile_source_init(&s->source, stage->data, &stage->frequencies, stage->image_rings);
+  return st == FZ_OK ? fz_tile_init(&s->tile, stage->data->tile_size, &stage->frequencies, stage->engine.rings) : st;
 }
 
 static void clear_scratch(fz_stage_scratch *s) {
-  fz_free(&s->pixels);
-  fz_free(&s->plane);
-  fz_free(&s->half);
-  fz_free(&s->rings);
+  fz_tile_source_clear(&s->source);
   fz_tile_clear(&s->tile);
 }
 
@@ -145,30 +133,7 @@ static void record(const fz_stage *stage, const fz_image_posterior *p, fz_image_
 }
 
 fz_status fz_stage_fill_tile(const fz_stage *stage, int thread, int64_t index, fz_tile *tile, fz_error *err) {
-  const fz_dataset *data = stage->data;
-  fz_stage_scratch *s = &stage->scratch[thread];
-  int64_t first = data->tile_first[index];
-  const int64_t *id = data->particle + first;
-  int n = (int)(data->tile_first[index + 1] - first);
-  fz_status st = data->images.read(data->images.self, id, n, s->pixels, err);
-  if (st != FZ_OK) return st;
-  tile->n = n;
-  tile->optics = data->table->particle[id[0]].optics;
-  for (int i = 0; i < n; i++) {
-    const fz_particle *particle = &data->table->particle[id[i]];
-    const fz_image_state *state = &data->state[id[i]];
-    const float *pixels = s->pixels + (ptrdiff_t)i * data->box * data->box;
-    if (fz_preprocess_image(data->preprocess, pixels, s->plane, s->half) != FZ_IMAGE_GOOD)
-      return fz_fail(err, FZ_EIO, "image %lld of %s has changed since the run began", (long long)particle->slice + 1,
-                     data->table->stack_path[particle->stack]);
-    const fz_optics *optics = &data->table->optics[particle->optics];
-    const double *sigma2 = data->sigma2 + tile->optics * data->n_shells;
-    fz_tile_set_image(tile, i, &stage->frequencies, s->half, data->box, &particle->ctf, optics, sigma2,
-                      state->centre_x_px, state->centre_y_px);
-    if (tile->rings)
-      fz_tile_set_rings(tile, i, stage->image_rings, s->rings, data->box, &particle->ctf, optics, sigma2);
-  }
-  return FZ_OK;
+  return fz_tile_source_fill(&stage->scratch[thread].source, index, tile, err);
 }
 
 fz_status fz_stage_load(fz_stage *stage, int thread, int64_t tile, fz_error *err) {

@@ -17,6 +17,7 @@ struct fz_mpi_estep {
   fz_pose_total *total; /* [pose blocks][tiles of the round][tile_size] */
   fz_pose_part *part;   /* the same */
   double *gain;         /* [tiles of the round][tile_size] */
+  double *block_gain;   /* [pose blocks][tiles of the round][tile_size] */
   bool (*stop)(void *);
   void *stop_context;
 };
@@ -101,9 +102,12 @@ static fz_status find_gains(fz_mpi_estep *e, const round *r, fz_error *err) {
     int n = (int)tile_images(e->stage->data, r->tile[lane]);
     for (int b = 0; b < blocks; b++)
       memcpy(total + (ptrdiff_t)b * n, e->total + place(e, r, b, lane), sizeof *total * (size_t)n);
-    fz_status st = fz_marginal_gains(total, blocks, n, e->gain + place(e, r, 0, lane));
+    double *gain = e->gain + place(e, r, 0, lane);
+    fz_status st = fz_marginal_gains(&e->stage->engine, total, n, gain);
     if (st != FZ_OK)
       return fz_fail(err, st, "a pose score of tile %lld is not a finite number", (long long)r->tile[lane]);
+    for (int b = 0; b < blocks; b++)
+      fz_marginal_block_gains(&e->stage->engine, total, n, gain, b, e->block_gain + place(e, r, b, lane));
   }
   return FZ_OK;
 }
@@ -114,7 +118,7 @@ static void find_moments(fz_mpi_estep *e, const round *r, int64_t *words) {
   for (int t = 0; t < threads; t++) {
     deal d = deal_out(r, t, threads);
     for (int b = d.first_block; b < d.end_block; b++)
-      fz_stage_moments(e->stage, t, b, e->gain + place(e, r, 0, d.lane), words, e->part + place(e, r, b, d.lane));
+      fz_stage_moments(e->stage, t, b, e->block_gain + place(e, r, b, d.lane), words, e->part + place(e, r, b, d.lane));
   }
 }
 
@@ -220,8 +224,10 @@ fz_status fz_mpi_estep_create(fz_mpi *comm, fz_stage *stage, fz_mpi_estep **out,
     e->total = fz_alloc(blocks * images, sizeof *e->total);
     e->part = fz_alloc(blocks * images, sizeof *e->part);
     e->gain = fz_alloc(images, sizeof *e->gain);
+    e->block_gain = fz_alloc(blocks * images, sizeof *e->block_gain);
   }
-  fz_status st = e && e->total && e->part && e->gain ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory for an E-step");
+  fz_status st =
+      e && e->total && e->part && e->gain && e->block_gain ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory for an E-step");
   st = fz_mpi_agree(comm, st, err);
   if (st != FZ_OK) {
     fz_mpi_estep_destroy(out);
@@ -239,6 +245,7 @@ void fz_mpi_estep_destroy(fz_mpi_estep **e) {
   fz_free(&(*e)->total);
   fz_free(&(*e)->part);
   fz_free(&(*e)->gain);
+  fz_free(&(*e)->block_gain);
   fz_free(e);
 }
 

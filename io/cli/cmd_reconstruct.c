@@ -168,6 +168,13 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
        .choices = "healpix|design",
        .help = "directions of projection: a HEALPix grid, or a spherical design of about as many points, which "
                "integrates all polynomials of its degree exactly; designs go to about shell 18"},
+      {.name = "marginalization",
+       .type = FZ_OPTION_CHOICE,
+       .target = &r.marginalization,
+       .default_text = "exhaustive",
+       .choices = "exhaustive|modal",
+       .help = "exhaustive: every pose counts by its probability; modal: only the best one does (projection matching), "
+               "and the gain is that of the best pose, not comparable with a marginal one"},
       {.name = "precision",
        .type = FZ_OPTION_CHOICE,
        .target = &r.precision,

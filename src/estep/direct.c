@@ -170,7 +170,8 @@ static void fill_shift_phases(fz_direct *d, int box) {
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
 
 fz_status create_engine(const fz_engine_setup *setup, fz_engine *engine) {
-  *engine = (fz_engine){.n_pose_blocks = fz_pose_blocks(setup->quadrature, setup->n_classes),
+  *engine = (fz_engine){.modal = setup->modal,
+                        .n_pose_blocks = fz_pose_blocks(setup->quadrature, setup->n_classes),
                         .set_volumes = set_volumes,
                         .load = load,
                         .totals = fz_direct_totals,
@@ -182,6 +183,7 @@ fz_status create_engine(const fz_engine_setup *setup, fz_engine *engine) {
   engine->self = d;
   if (openblas_set_num_threads) openblas_set_num_threads(1); /* tiles are the parallelism, and the bits depend on it */
   d->setup = *setup;
+  if (setup->modal) d->setup.cutoff = FZ_MODAL_CUTOFF;
   d->f = setup->frequencies;
   d->q = setup->quadrature;
   fill_table(d->table);

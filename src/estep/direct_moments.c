@@ -35,6 +35,20 @@ static void weigh_image(const fz_direct *d, fz_direct_workspace *w, int i, doubl
   }
 }
 
+/* Modal: all weight to the pose that find_best found. */
+static void choose_best(const fz_direct *d, fz_direct_workspace *w, const fz_direct_strip *s, int i,
+                        fz_pose_part *part) {
+  int quarters = part->psi / d->quarter, turn = quarters % FZ_DIRECT_TURNS;
+  ptrdiff_t column = (ptrdiff_t)part->direction * d->quarter + part->psi % d->quarter - s->first;
+  ptrdiff_t row = (ptrdiff_t)i * d->rows_per_image + turn * d->q->n_shifts + part->shift;
+  w->p[row * FZ_DIRECT_COLUMNS + column] = 1;
+  w->q[row * FZ_DIRECT_COLUMNS + column] = quarters < FZ_DIRECT_TURNS ? 1 : -1;
+  w->mass[(i * FZ_DIRECT_TURNS + turn) * FZ_DIRECT_COLUMNS + column] = 1;
+  w->sums.shift[part->shift] += 1;
+  part->mass = 1;
+  part->moment = part->best;
+}
+
 static void clear_image(const fz_direct *d, fz_direct_workspace *w, int i) {
   ptrdiff_t first = (ptrdiff_t)i * d->rows_per_image * FZ_DIRECT_COLUMNS;
   memset(w->p + first, 0, sizeof(fz_real) * (size_t)d->rows_per_image * FZ_DIRECT_COLUMNS);
@@ -122,13 +136,14 @@ static void gather_strip(const fz_direct *d, fz_direct_workspace *w, const fz_ti
   memset(w->mass, 0, sizeof(fz_real) * (size_t)tile->n * FZ_DIRECT_TURNS * FZ_DIRECT_COLUMNS);
   for (int i = 0; i < tile->n; i++) {
     double largest = w->strip_max[i * d->n_strips + strip];
-    if (largest > gain[i] - cutoff) {
-      fz_direct_finish_image(d, w, c.strip, i);
-      if (largest == part[i].best && part[i].direction < 0) find_best(d, w, c.strip, i, &part[i]);
+    bool visit = largest > gain[i] - cutoff, best = visit && largest == part[i].best && part[i].direction < 0;
+    if (visit) fz_direct_finish_image(d, w, c.strip, i);
+    if (best) find_best(d, w, c.strip, i, &part[i]);
+    if (visit && !d->setup.modal)
       weigh_image(d, w, i, gain[i], &part[i]);
-    } else {
+    else
       clear_image(d, w, i);
-    }
+    if (best && d->setup.modal) choose_best(d, w, c.strip, i, &part[i]);
   }
   fz_profile_add(w->profile, FZ_PHASE_EPILOGUE, began, 0);
   accumulate_strip(d, w, tile, &c, want);

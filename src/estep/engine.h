@@ -1,11 +1,13 @@
 /* Scoring engines behind one interface.  An engine marginalizes the poses of one tile exhaustively over a quadrature,
- * in two sweeps over pose blocks (estep/pose_blocks.h); estep/marginal.h puts the blocks together.
- *  maths   score(i; j, t) = log prior + Re <x_i, S_t P_j V> - 1/2 <c2_i, |P_j V|^2>
- *          (half-plane sums, weights inside x and c2; the prior covers class, rotation and shift)
+ * in two sweeps over pose blocks (estep/pose_blocks.h); estep/marginal.h puts the blocks together.  A modal engine
+ * looks at the same scores and gives all weight to the best pose. maths   score(i; j, t) = log prior + Re <x_i, S_t P_j
+ * V> - 1/2 <c2_i, |P_j V|^2> (half-plane sums, weights inside x and c2; the prior covers class, rotation and shift)
  *          gain_i = log sum_{class, j, t} exp(score): log-likelihood above that of pure noise
- *          gamma = exp(score - gain);   A_j = sum gamma c2,  B_j = sum gamma S_t^* x */
+ *          gamma = exp(score - gain);   A_j = sum gamma c2,  B_j = sum gamma S_t^* x
+ *          modal: gain_i = max score, gamma = 1 at the first pose that has it and 0 elsewhere */
 #ifndef FZ_ESTEP_ENGINE_H
 #define FZ_ESTEP_ENGINE_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/status.h"
@@ -56,6 +58,7 @@ typedef struct fz_engine_setup {
   /* Posterior weights below exp(-cutoff) of an image's total are dropped from A and B; 0 = none.  Above log(poses), so
    * that the best pose is never dropped. */
   double cutoff;
+  bool modal;          /* all weight to one best pose; the cutoff is then without meaning */
   int64_t cache_bytes; /* slices are kept in memory when they fit, else made anew for each tile */
   /* Of engines that sample poses. */
   uint64_t seed;
@@ -64,11 +67,15 @@ typedef struct fz_engine_setup {
   fz_engine_profile *profile;     /* [threads] added to, borrowed; NULL: no clock is read */
 } fz_engine_setup;
 
+/* Of a modal engine: only blocks that hold the best score are revisited. */
+static const double FZ_MODAL_CUTOFF = 1e-6;
+
 typedef struct fz_engine fz_engine;
 /* Thread number `thread` < setup.threads calls load, totals and moments, each thread with a tile of its own; the tile
  * stays as it is from load to the last call for it.  All are local. */
 struct fz_engine {
   void *self;
+  bool modal;
   const fz_rings *rings; /* on which tiles must hold rows, from the setup; NULL: the lattice rows are enough */
   int n_pose_blocks;     /* fz_pose_blocks(quadrature, n_classes) */
   /** New volumes [n_classes] of m^3 voxels and class priors; until the next call only the pose blocks first_block ..
@@ -82,8 +89,8 @@ struct fz_engine {
   void (*totals)(void *self, int thread, const fz_tile *tile, int block, fz_pose_total *total);
   /** Second sweep over one pose block: part [tile->n], and its share of B, A or gradient, of the masses of class,
    *  direction and shift, and of the model's residual power, added into `words` (shared by the threads, guarded
-   *  inside).  gain [tile->n] from the totals of all blocks.  After totals() of the same thread, tile and block, whose
-   *  findings it may use; the sums it adds depend on (tile, block, gain) alone. */
+   *  inside).  gain [tile->n] from the totals of all blocks (fz_marginal_block_gains).  After totals() of the same
+   * thread, tile and block, whose findings it may use; the sums it adds depend on (tile, block, gain) alone. */
   void (*moments)(void *self, int thread, const fz_tile *tile, int block, const double *gain,
                   const fz_statistics_layout *layout, int64_t *words, fz_pose_part *part);
   /** Of the tile last loaded: [tile->n] share of the posterior, as far as coarser levels know it, that the poses looked

@@ -4,19 +4,29 @@
 
 #include "core/fixed.h"
 
-fz_status fz_marginal_gains(const fz_pose_total *total, int n_blocks, int n_images, double *gain) {
+fz_status fz_marginal_gains(const fz_engine *engine, const fz_pose_total *total, int n_images, double *gain) {
   bool finite = true;
   for (int i = 0; i < n_images; i++) {
     double largest = total[i].largest, sum = 0;
-    for (int b = 1; b < n_blocks; b++) largest = fmax(largest, total[b * n_images + i].largest);
-    for (int b = 0; b < n_blocks; b++) {
+    for (int b = 1; b < engine->n_pose_blocks; b++) largest = fmax(largest, total[b * n_images + i].largest);
+    for (int b = 0; b < engine->n_pose_blocks; b++) {
       const fz_pose_total *t = &total[b * n_images + i];
       sum += t->sum * exp(t->largest - largest);
     }
-    gain[i] = largest + log(sum);
-    finite = finite && isfinite(gain[i]);
+    double all = largest + log(sum); /* not finite if any score is not */
+    gain[i] = engine->modal ? largest : all;
+    finite = finite && isfinite(all);
   }
   return finite ? FZ_OK : FZ_EDIVERGED;
+}
+
+void fz_marginal_block_gains(const fz_engine *engine, const fz_pose_total *total, int n_images, const double *gain,
+                             int block, double *block_gain) {
+  for (int i = 0; i < n_images; i++) {
+    int first = 0;
+    while (engine->modal && total[first * n_images + i].largest < gain[i]) first++;
+    block_gain[i] = engine->modal && first != block ? HUGE_VAL : gain[i];
+  }
 }
 
 void fz_marginal_posterior(const double *gain, const fz_pose_part *part, int n_blocks, int n_images,
@@ -62,13 +72,16 @@ fz_status fz_marginal_tile(const fz_engine *engine, int thread, const fz_tile *t
                            int64_t *words, fz_image_posterior *posterior) {
   fz_pose_total total[FZ_POSE_BLOCKS_MOST * FZ_TILE_MOST];
   fz_pose_part part[FZ_POSE_BLOCKS_MOST * FZ_TILE_MOST];
-  double gain[FZ_TILE_MOST];
+  double gain[FZ_TILE_MOST], block_gain[FZ_TILE_MOST];
   int blocks = engine->n_pose_blocks, n = tile->n;
   engine->load(engine->self, thread, tile);
   for (int b = 0; b < blocks; b++) engine->totals(engine->self, thread, tile, b, total + b * n);
-  fz_status st = fz_marginal_gains(total, blocks, n, gain);
+  fz_status st = fz_marginal_gains(engine, total, n, gain);
   if (st != FZ_OK) return st;
-  for (int b = 0; b < blocks; b++) engine->moments(engine->self, thread, tile, b, gain, layout, words, part + b * n);
+  for (int b = 0; b < blocks; b++) {
+    fz_marginal_block_gains(engine, total, n, gain, b, block_gain);
+    engine->moments(engine->self, thread, tile, b, block_gain, layout, words, part + b * n);
+  }
   fz_marginal_posterior(gain, part, blocks, n, posterior);
   fz_marginal_add_tile(tile, gain, layout, words);
   return FZ_OK;

@@ -12,9 +12,14 @@ typedef struct fz_image_posterior {
   int32_t class_index, direction, psi, shift;
 } fz_image_posterior;
 
-/** gain [n_images] = log of the sum of all blocks' totals.
+/** gain [n_images] = log of the sum of all blocks' totals, of a modal engine their largest score.
  *  calls local.  fails FZ_EDIVERGED when a gain is not finite */
-fz_status fz_marginal_gains(const fz_pose_total *total, int n_blocks, int n_images, double *gain);
+fz_status fz_marginal_gains(const fz_engine *engine, const fz_pose_total *total, int n_images, double *gain);
+/** What the weights of block `block` are measured against: block_gain [n_images] = gain.  Of a modal engine only in the
+ *  first block that holds the best score, and out of reach in the others, so that equal scores in two blocks do not
+ *  count twice.  calls local */
+void fz_marginal_block_gains(const fz_engine *engine, const fz_pose_total *total, int n_images, const double *gain,
+                             int block, double *block_gain);
 
 /** posterior [n_images] from all blocks' parts: the largest score wins, the first block on ties.  calls local */
 void fz_marginal_posterior(const double *gain, const fz_pose_part *part, int n_blocks, int n_images,

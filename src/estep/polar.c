@@ -52,6 +52,7 @@ static fz_status set_volumes(void *self, const double *const *voxels, const doub
 /* Sizes of all levels, coarsest first, the quadrature last. */
 static fz_status measure(fz_polar *p, const fz_engine_setup *setup) {
   p->setup = *setup;
+  if (setup->modal) p->setup.cutoff = FZ_MODAL_CUTOFF;
   p->n_levels = setup->n_coarse + 1;
   FZ_ASSERT(p->n_levels <= FZ_LEVELS_MOST);
   fz_status st = FZ_OK;
@@ -242,7 +243,8 @@ static const double *captured(const void *self, int thread) {
 }
 
 fz_status create_engine(const fz_engine_setup *setup, fz_engine *engine) {
-  *engine = (fz_engine){.rings = setup->rings,
+  *engine = (fz_engine){.modal = setup->modal,
+                        .rings = setup->rings,
                         .n_pose_blocks = fz_pose_blocks(setup->quadrature, setup->n_classes),
                         .set_volumes = set_volumes,
                         .load = fz_polar_load,

@@ -40,12 +40,26 @@ static void find_best(const sweep *s, const fz_real *cells, int part, int row, f
       }
 }
 
+/* Modal: all weight to the pose that find_best found, if it is of this row; returns its weight. */
+static double choose_best(sweep *s, fz_real *cells, int part, bool best, fz_pose_part *to) {
+  for (int psi = 0; psi < s->l->rings->n_angles; psi++)
+    memset(cells + (ptrdiff_t)psi * CELL + part * LANES, 0, sizeof(fz_real) * LANES);
+  if (!best) return 0;
+  int lane = to->direction - s->packet->first;
+  cells[(ptrdiff_t)to->psi * CELL + part * LANES + lane] = 1;
+  s->lane_mass[lane] += 1;
+  to->moment = to->best;
+  return 1;
+}
+
 static void weigh_row(sweep *s, fz_real *cells, int part, int row) {
   int i = row / s->l->shifts, shift = row % s->l->shifts;
   fz_pose_part *to = &s->part[i];
-  if (to->direction < 0 && s->largest[row] == (fz_real)to->best) find_best(s, cells, part, row, to);
-  double mass = s->p->kernels->weights(cells, s->l->rings->n_angles, part, (fz_real)s->gain[i], s->floor_weight,
-                                       &to->moment, s->lane_mass);
+  bool best = to->direction < 0 && s->largest[row] == (fz_real)to->best;
+  if (best) find_best(s, cells, part, row, to);
+  double mass = s->p->setup.modal ? choose_best(s, cells, part, best, to)
+                                  : s->p->kernels->weights(cells, s->l->rings->n_angles, part, (fz_real)s->gain[i],
+                                                           s->floor_weight, &to->moment, s->lane_mass);
   to->mass += mass;
   s->w->sums.class_mass[s->packet->class_index] += mass;
   if (shift < s->l->q->n_shifts) s->w->sums.shift[shift] += mass;

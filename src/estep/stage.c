@@ -47,6 +47,7 @@ fz_engine_setup fz_stage_engine_setup(const fz_stage *stage) {
                            .tile_capacity = stage->data->tile_size,
                            .threads = stage->spec.threads,
                            .cutoff = weight_cutoff(&stage->quadrature, stage->spec.n_classes),
+                           .modal = stage->spec.marginalization == FZ_MARGINALIZATION_MODAL,
                            .cache_bytes = stage->spec.cache_bytes};
 }
 

@@ -5,12 +5,19 @@
 #include "estep/dataset.h"
 #include "estep/engine.h"
 
+/* What becomes of the poses of an image. */
+typedef enum fz_marginalization {
+  FZ_MARGINALIZATION_EXHAUSTIVE, /* every point of the quadrature counts by its posterior */
+  FZ_MARGINALIZATION_MODAL       /* every point is scored, the best one counts alone */
+} fz_marginalization;
+
 typedef struct fz_stage_spec {
   int kmax, n_psi;
   fz_direction_grid directions;
   double shift_step_px, shift_radius_px, shift_sd_px;
   fz_rotation turn; /* of the rotation grid */
   int n_classes;
+  fz_marginalization marginalization;
   int want; /* FZ_WANT_* */
   bool double_precision;
   int threads;

@@ -73,6 +73,7 @@ static fz_stage_spec stage_spec(const fz_run_settings *s, int box, int64_t phase
   fz_random r = fz_random_stream(s->seed, FZ_PURPOSE_GRID_ROTATION, (uint32_t)start, (uint64_t)kmax);
   fz_stage_spec spec = {.turn = fz_rotation_random(&r),
                         .n_classes = s->n_classes,
+                        .marginalization = s->marginalization,
                         .want = phase == FZ_RUN_CLIMB ? s->kind->want : FZ_WANT_MOMENTS,
                         .double_precision = s->double_precision,
                         .threads = s->threads,

@@ -30,6 +30,7 @@ typedef struct fz_run_settings {
   uint64_t seed;
   int starts, n_classes, threads;
   bool double_precision;
+  fz_marginalization marginalization;
   int64_t cache_bytes;
   const fz_optimizer_kind *kind; /* of the ladder */
   fz_optimizer_options optimizer;

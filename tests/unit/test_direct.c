@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -20,9 +21,11 @@ typedef struct fixture {
   double *voxel[CLASSES];
   double prior[CLASSES];
   fz_statistics_layout layout;
+  bool modal; /* engines made for this */
 } fixture;
 
 static void build(fixture *x) {
+  x->modal = false;
   fz_random r = fz_random_stream(5, FZ_PURPOSE_TEST, 0, 0);
   fz_rotation turn = fz_rotation_random(&r);
   assert_int_equal(fz_frequencies_init(&x->f, KMAX), FZ_OK);
@@ -68,6 +71,7 @@ static double gains(const fixture *x, make_engine make, int keep, int64_t *words
                            .quadrature = &x->q,
                            .tile_capacity = IMAGES,
                            .threads = 1,
+                           .modal = x->modal,
                            .cache_bytes = keep ? 1 << 30 : 0};
   fz_engine engine;
   fz_image_posterior local[IMAGES];
@@ -132,9 +136,10 @@ static void likelihood_is_the_sum_over_poses(void **state) {
   drop(&x);
 }
 
-static void check_gradient(make_engine make, double step, double tolerance) {
+static void check_gradient(make_engine make, bool modal, double step, double tolerance) {
   fixture x;
   build(&x);
+  x.modal = modal;
   int64_t *words = fz_alloc(x.layout.total, sizeof *words);
   double *cell = fz_alloc(x.layout.length[FZ_SECTION_GRADIENT], sizeof *cell);
   double *gradient = fz_alloc(VOXELS, sizeof *gradient), *direction = fz_alloc(VOXELS, sizeof *direction);
@@ -168,12 +173,12 @@ static void check_gradient(make_engine make, double step, double tolerance) {
 
 static void gradient_double(void **state) {
   (void)state;
-  check_gradient(fz_engine_direct_f64, 1e-7, 1e-5);
+  check_gradient(fz_engine_direct_f64, false, 1e-7, 1e-5);
 }
 
 static void gradient_float(void **state) {
   (void)state;
-  check_gradient(fz_engine_direct_f32, 1e-5, 1e-3);
+  check_gradient(fz_engine_direct_f32, false, 1e-5, 1e-3);
 }
 
 /* Slices kept or made anew give the same bits, and float agrees with double to its precision. */
@@ -211,6 +216,7 @@ static fz_engine open_engine(const fixture *x, int threads, double cutoff) {
                            .tile_capacity = IMAGES,
                            .threads = threads,
                            .cutoff = cutoff,
+                           .modal = x->modal,
                            .cache_bytes = 1 << 30};
   fz_engine engine;
   assert_int_equal(fz_engine_direct_f32(&setup, &engine), FZ_OK);
@@ -220,25 +226,27 @@ static fz_engine open_engine(const fixture *x, int threads, double cutoff) {
 }
 
 /* Pose blocks dealt out to threads, last one first, add up to the bits of one thread that does them all in order. */
-static void pose_blocks_can_be_shared(void **state) {
-  (void)state;
+static void check_shared_blocks(bool modal) {
   enum { THREADS = 3 };
   fixture x;
   build(&x);
+  x.modal = modal;
   fz_engine engine = open_engine(&x, THREADS, log((double)CLASSES * x.q.n_directions * 8 * x.q.n_shifts) + 7);
   int blocks = engine.n_pose_blocks;
   int64_t *together = fz_alloc(x.layout.total, sizeof *together), *apart = fz_alloc(x.layout.total, sizeof *apart);
   fz_image_posterior expected[IMAGES], got[IMAGES];
   fz_pose_total total[FZ_POSE_BLOCKS_MOST * IMAGES];
   fz_pose_part part[FZ_POSE_BLOCKS_MOST * IMAGES];
-  double gain[IMAGES];
+  double gain[IMAGES], block_gain[IMAGES];
   assert_true(blocks > THREADS);
   assert_int_equal(fz_marginal_tile(&engine, 0, &x.tile, &x.layout, together, expected), FZ_OK);
   for (int t = 0; t < THREADS; t++) engine.load(engine.self, t, &x.tile);
   for (int b = blocks - 1; b >= 0; b--) engine.totals(engine.self, b % THREADS, &x.tile, b, total + b * IMAGES);
-  assert_int_equal(fz_marginal_gains(total, blocks, IMAGES, gain), FZ_OK);
-  for (int b = blocks - 1; b >= 0; b--)
-    engine.moments(engine.self, b % THREADS, &x.tile, b, gain, &x.layout, apart, part + b * IMAGES);
+  assert_int_equal(fz_marginal_gains(&engine, total, IMAGES, gain), FZ_OK);
+  for (int b = blocks - 1; b >= 0; b--) {
+    fz_marginal_block_gains(&engine, total, IMAGES, gain, b, block_gain);
+    engine.moments(engine.self, b % THREADS, &x.tile, b, block_gain, &x.layout, apart, part + b * IMAGES);
+  }
   fz_marginal_posterior(gain, part, blocks, IMAGES, got);
   fz_marginal_add_tile(&x.tile, gain, &x.layout, apart);
   assert_memory_equal(apart, together, sizeof *apart * (size_t)x.layout.total);
@@ -253,6 +261,80 @@ static void pose_blocks_can_be_shared(void **state) {
   fz_free(&together);
   fz_free(&apart);
   drop(&x);
+}
+
+static void pose_blocks_can_be_shared(void **state) {
+  (void)state;
+  check_shared_blocks(false);
+  check_shared_blocks(true);
+}
+
+/* Modal: the best of the poses that marginalization weighs, with the whole weight of the image, exactly. */
+static void check_modes(make_engine make, double tolerance) {
+  fixture x;
+  build(&x);
+  int64_t *words = fz_alloc(x.layout.total, sizeof *words);
+  fz_image_posterior all[IMAGES], mode[IMAGES];
+  int direction[IMAGES] = {0};
+  double sum = 0;
+  gains(&x, make, 1, NULL, all);
+  x.modal = true;
+  double gain = gains(&x, make, 1, words, mode);
+  for (int i = 0; i < IMAGES; i++) {
+    assert_true(fabs(mode[i].gain - (all[i].gain + log(all[i].peak))) < tolerance);
+    assert_true(mode[i].peak == 1 && mode[i].entropy == 0);
+    assert_int_equal(mode[i].class_index, all[i].class_index);
+    assert_int_equal(mode[i].direction, all[i].direction);
+    assert_int_equal(mode[i].psi, all[i].psi);
+    assert_int_equal(mode[i].shift, all[i].shift);
+    sum += mode[i].gain;
+  }
+  assert_true(fabs(sum - gain) < 1e-6);
+  for (int i = 0; i < IMAGES; i++) {
+    for (int j = 0; j < IMAGES; j++) direction[i] += mode[j].direction == mode[i].direction;
+    assert_true(fz_statistics_scalar(&x.layout, words, FZ_SECTION_DIRECTION, mode[i].direction) == direction[i]);
+  }
+  double classes = 0, shifts = 0;
+  for (int k = 0; k < CLASSES; k++) classes += fz_statistics_scalar(&x.layout, words, FZ_SECTION_CLASS, k);
+  for (int t = 0; t < x.q.n_shifts; t++) shifts += fz_statistics_scalar(&x.layout, words, FZ_SECTION_SHIFT, t);
+  assert_true(classes == IMAGES && shifts == IMAGES);
+  fz_free(&words);
+  drop(&x);
+}
+
+static void modes_are_the_best_poses(void **state) {
+  (void)state;
+  check_modes(fz_engine_direct_f64, 1e-9);
+  check_modes(fz_engine_direct_f32, 1e-4);
+}
+
+/* The statistics of one best pose per image are the slope of the sum of best scores. */
+static void modal_gradient(void **state) {
+  (void)state;
+  check_gradient(fz_engine_direct_f64, true, 1e-7, 1e-5);
+}
+
+/* Before an empty map all rotations are equal, in all pose blocks: each image still counts once. */
+static void equal_poses_count_once(void **state) {
+  (void)state;
+  make_engine make[] = {fz_engine_direct_f64, fz_engine_direct_f32};
+  for (int precision = 0; precision < 2; precision++) {
+    fixture x;
+    build(&x);
+    x.modal = true;
+    for (int k = 0; k < CLASSES; k++) memset(x.voxel[k], 0, sizeof(double) * VOXELS);
+    int64_t *words = fz_alloc(x.layout.total, sizeof *words);
+    fz_image_posterior mode[IMAGES];
+    gains(&x, make[precision], 1, words, mode);
+    assert_true(fz_statistics_scalar(&x.layout, words, FZ_SECTION_DIRECTION, 0) == IMAGES);
+    assert_true(fz_statistics_scalar(&x.layout, words, FZ_SECTION_CLASS, 0) == IMAGES);
+    for (int i = 0; i < IMAGES; i++) {
+      assert_true(mode[i].class_index == 0 && mode[i].direction == 0 && mode[i].psi == 0);
+      assert_true(mode[i].shift == x.q.n_shifts / 2 && mode[i].peak == 1);
+    }
+    fz_free(&words);
+    drop(&x);
+  }
 }
 
 static void a_score_that_is_no_number_is_told(void **state) {
@@ -276,6 +358,9 @@ int main(void) {
                                      cmocka_unit_test(gradient_float),
                                      cmocka_unit_test(precisions_and_caches_agree),
                                      cmocka_unit_test(pose_blocks_can_be_shared),
+                                     cmocka_unit_test(modes_are_the_best_poses),
+                                     cmocka_unit_test(modal_gradient),
+                                     cmocka_unit_test(equal_poses_count_once),
                                      cmocka_unit_test(a_score_that_is_no_number_is_told)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

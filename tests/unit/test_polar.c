@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -24,6 +25,7 @@ typedef struct fixture {
   double *voxel[CLASSES];
   double prior[CLASSES];
   fz_statistics_layout layout;
+  bool modal; /* engines made for this */
 } fixture;
 
 static void fill_tile(fixture *x, fz_random *r) {
@@ -46,6 +48,7 @@ static void fill_tile(fixture *x, fz_random *r) {
 }
 
 static void build(fixture *x) {
+  x->modal = false;
   fz_random r = fz_random_stream(5, FZ_PURPOSE_TEST, 0, 0);
   fz_rotation turn = fz_rotation_random(&r);
   fz_direction_grid grid = {FZ_DIRECTIONS_HEALPIX, 1};
@@ -92,6 +95,7 @@ static fz_engine open_engine(const fixture *x, make_engine make, int keep, int t
                            .tile_capacity = IMAGES,
                            .threads = threads,
                            .cutoff = cutoff,
+                           .modal = x->modal,
                            .cache_bytes = keep ? 1 << 30 : 0};
   fz_engine engine;
   assert_int_equal(make(&setup, &engine), FZ_OK);
@@ -175,9 +179,10 @@ static void posterior_is_that_of_plain_sums(void **state) {
 }
 
 /* A change of the volume within its support: what the engine leaves out of spectra is zero there. */
-static void check_gradient(make_engine make, double step, double tolerance) {
+static void check_gradient(make_engine make, bool modal, double step, double tolerance) {
   fixture x;
   build(&x);
+  x.modal = modal;
   int64_t *words = fz_alloc(x.layout.total, sizeof *words);
   double *cell = fz_alloc(x.layout.length[FZ_SECTION_GRADIENT], sizeof *cell);
   double *gradient = fz_alloc(VOXELS, sizeof *gradient), *direction = fz_alloc(VOXELS, sizeof *direction);
@@ -188,7 +193,7 @@ static void check_gradient(make_engine make, double step, double tolerance) {
     assert_int_equal(fz_cube_to_voxels(&x.layout.b_cube, cell + 2 * k * x.layout.b_cube.cells, 2, M, gradient), FZ_OK);
     double slope = 0, norm = 0, f[2];
     for (int v = 0; v < VOXELS; v++) norm += gradient[v] * gradient[v];
-    norm = sqrt(norm / VOXELS);
+    norm = norm > 0 ? sqrt(norm / VOXELS) : 1; /* no image may prefer a class */
     for (int v = 0; v < VOXELS; v++) {
       direction[v] = x.voxel[k][v] == 0 ? 0 : gradient[v] / norm + fz_random_normal(&r);
       slope += gradient[v] * direction[v];
@@ -199,7 +204,7 @@ static void check_gradient(make_engine make, double step, double tolerance) {
       f[side] = -gains(&x, make, 1, NULL, NULL);
     }
     for (int v = 0; v < VOXELS; v++) x.voxel[k][v] += step * direction[v];
-    assert_true(fabs((f[0] - f[1]) / (2 * step) - slope) < tolerance * fabs(slope));
+    assert_true(fabs((f[0] - f[1]) / (2 * step) - slope) <= tolerance * fabs(slope));
   }
   fz_free(&direction);
   fz_free(&gradient);
@@ -210,12 +215,12 @@ static void check_gradient(make_engine make, double step, double tolerance) {
 
 static void gradient_double(void **state) {
   (void)state;
-  check_gradient(fz_engine_polar_f64, 1e-6, 1e-4); /* spectra end where they are below 1e-4 */
+  check_gradient(fz_engine_polar_f64, false, 1e-6, 1e-4); /* spectra end where they are below 1e-4 */
 }
 
 static void gradient_float(void **state) {
   (void)state;
-  check_gradient(fz_engine_polar_f32, 2e-6, 2e-3);
+  check_gradient(fz_engine_polar_f32, false, 2e-6, 2e-3);
 }
 
 /* The moments give the gradient of the quadratic surrogate at the same posterior: sum A |S|^2 - 2 Re B S. */
@@ -276,25 +281,27 @@ static void precisions_and_caches_agree(void **state) {
 }
 
 /* Pose blocks dealt out to threads, last one first, add up to the bits of one thread that does them all in order. */
-static void pose_blocks_can_be_shared(void **state) {
-  (void)state;
+static void check_shared_blocks(bool modal) {
   enum { THREADS = 2 };
   fixture x;
   build(&x);
+  x.modal = modal;
   fz_engine engine = open_engine(&x, fz_engine_polar_f32, 1, THREADS, 12);
   int blocks = engine.n_pose_blocks;
   int64_t *together = fz_alloc(x.layout.total, sizeof *together), *apart = fz_alloc(x.layout.total, sizeof *apart);
   fz_image_posterior expected[IMAGES], got[IMAGES];
   fz_pose_total total[FZ_POSE_BLOCKS_MOST * IMAGES];
   fz_pose_part part[FZ_POSE_BLOCKS_MOST * IMAGES];
-  double gain[IMAGES];
+  double gain[IMAGES], block_gain[IMAGES];
   assert_true(blocks >= THREADS);
   assert_int_equal(fz_marginal_tile(&engine, 0, &x.tile, &x.layout, together, expected), FZ_OK);
   for (int t = 0; t < THREADS; t++) engine.load(engine.self, t, &x.tile);
   for (int b = blocks - 1; b >= 0; b--) engine.totals(engine.self, b % THREADS, &x.tile, b, total + b * IMAGES);
-  assert_int_equal(fz_marginal_gains(total, blocks, IMAGES, gain), FZ_OK);
-  for (int b = blocks - 1; b >= 0; b--)
-    engine.moments(engine.self, b % THREADS, &x.tile, b, gain, &x.layout, apart, part + b * IMAGES);
+  assert_int_equal(fz_marginal_gains(&engine, total, IMAGES, gain), FZ_OK);
+  for (int b = blocks - 1; b >= 0; b--) {
+    fz_marginal_block_gains(&engine, total, IMAGES, gain, b, block_gain);
+    engine.moments(engine.self, b % THREADS, &x.tile, b, block_gain, &x.layout, apart, part + b * IMAGES);
+  }
   fz_marginal_posterior(gain, part, blocks, IMAGES, got);
   fz_marginal_add_tile(&x.tile, gain, &x.layout, apart);
   assert_memory_equal(apart, together, sizeof *apart * (size_t)x.layout.total);
@@ -303,6 +310,80 @@ static void pose_blocks_can_be_shared(void **state) {
   fz_free(&together);
   fz_free(&apart);
   drop(&x);
+}
+
+static void pose_blocks_can_be_shared(void **state) {
+  (void)state;
+  check_shared_blocks(false);
+  check_shared_blocks(true);
+}
+
+/* Modal: the best of the poses that marginalization weighs, with the whole weight of the image, exactly. */
+static void check_modes(make_engine make, double tolerance) {
+  fixture x;
+  build(&x);
+  int64_t *words = fz_alloc(x.layout.total, sizeof *words);
+  fz_image_posterior all[IMAGES], mode[IMAGES];
+  int direction[IMAGES] = {0};
+  double sum = 0;
+  gains(&x, make, 1, NULL, all);
+  x.modal = true;
+  double gain = gains(&x, make, 1, words, mode);
+  for (int i = 0; i < IMAGES; i++) {
+    assert_true(fabs(mode[i].gain - (all[i].gain + log(all[i].peak))) < tolerance);
+    assert_true(mode[i].peak == 1 && mode[i].entropy == 0);
+    assert_int_equal(mode[i].class_index, all[i].class_index);
+    assert_int_equal(mode[i].direction, all[i].direction);
+    assert_int_equal(mode[i].psi, all[i].psi);
+    assert_int_equal(mode[i].shift, all[i].shift);
+    sum += mode[i].gain;
+  }
+  assert_true(fabs(sum - gain) < 1e-6);
+  for (int i = 0; i < IMAGES; i++) {
+    for (int j = 0; j < IMAGES; j++) direction[i] += mode[j].direction == mode[i].direction;
+    assert_true(fz_statistics_scalar(&x.layout, words, FZ_SECTION_DIRECTION, mode[i].direction) == direction[i]);
+  }
+  double classes = 0, shifts = 0;
+  for (int k = 0; k < CLASSES; k++) classes += fz_statistics_scalar(&x.layout, words, FZ_SECTION_CLASS, k);
+  for (int t = 0; t < x.q.n_shifts; t++) shifts += fz_statistics_scalar(&x.layout, words, FZ_SECTION_SHIFT, t);
+  assert_true(classes == IMAGES && shifts == IMAGES);
+  fz_free(&words);
+  drop(&x);
+}
+
+static void modes_are_the_best_poses(void **state) {
+  (void)state;
+  check_modes(fz_engine_polar_f64, 1e-9);
+  check_modes(fz_engine_polar_f32, 1e-4);
+}
+
+/* The statistics of one best pose per image are the slope of the sum of best scores. */
+static void modal_gradient(void **state) {
+  (void)state;
+  check_gradient(fz_engine_polar_f64, true, 1e-6, 1e-4);
+}
+
+/* Before an empty map all rotations are equal, in all pose blocks: each image still counts once. */
+static void equal_poses_count_once(void **state) {
+  (void)state;
+  make_engine make[] = {fz_engine_polar_f64, fz_engine_polar_f32};
+  for (int precision = 0; precision < 2; precision++) {
+    fixture x;
+    build(&x);
+    x.modal = true;
+    for (int k = 0; k < CLASSES; k++) memset(x.voxel[k], 0, sizeof(double) * VOXELS);
+    int64_t *words = fz_alloc(x.layout.total, sizeof *words);
+    fz_image_posterior mode[IMAGES];
+    gains(&x, make[precision], 1, words, mode);
+    assert_true(fz_statistics_scalar(&x.layout, words, FZ_SECTION_DIRECTION, 0) == IMAGES);
+    assert_true(fz_statistics_scalar(&x.layout, words, FZ_SECTION_CLASS, 0) == IMAGES);
+    for (int i = 0; i < IMAGES; i++) {
+      assert_true(mode[i].class_index == 0 && mode[i].direction == 0 && mode[i].psi == 0);
+      assert_true(mode[i].shift == x.q.n_shifts / 2 && mode[i].peak == 1);
+    }
+    fz_free(&words);
+    drop(&x);
+  }
 }
 
 static void a_score_that_is_no_number_is_told(void **state) {
@@ -327,6 +408,9 @@ int main(void) {
       cmocka_unit_test(residual_is_that_of_the_moments),
       cmocka_unit_test(precisions_and_caches_agree),
       cmocka_unit_test(pose_blocks_can_be_shared),
+      cmocka_unit_test(modes_are_the_best_poses),
+      cmocka_unit_test(modal_gradient),
+      cmocka_unit_test(equal_poses_count_once),
       cmocka_unit_test(a_score_that_is_no_number_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ typedef struct fz_command {
   const char *examples;           /* indented command lines, last part of --help */
   const char *operands;           /* e.g. "MAP1 MAP2"; NULL when none are taken */
   int min_operands, max_operands; /* max_operands < 0: no upper limit */
+  bool standalone;                /* a program of its own (bench/), not one of `frazil` */
 } fz_command;
 
 typedef struct fz_parsed {

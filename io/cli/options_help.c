@@ -110,8 +110,8 @@ static void put_option(page *p, const fz_option *option) {
 
 void fz_options_print_help(const fz_command *command, const fz_option *table, int width, FILE *out) {
   page p = {.out = out, .width = width < WIDTH_MIN ? WIDTH_MIN : width > WIDTH_MAX ? WIDTH_MAX : width};
-  fprintf(out, "Usage: frazil %s [OPTIONS]%s%s\n\n", command->name, command->operands ? " " : "",
-          command->operands ? command->operands : "");
+  fprintf(out, "Usage: %s%s [OPTIONS]%s%s\n\n", command->standalone ? "" : "frazil ", command->name,
+          command->operands ? " " : "", command->operands ? command->operands : "");
   put_paragraphs(&p, command->summary);
   if (command->description) {
     fputc('\n', out);

@@ -14,8 +14,7 @@ typedef enum fz_purpose {
   FZ_PURPOSE_SIM_NOISE,
   FZ_PURPOSE_SIM_SHIFT,
   FZ_PURPOSE_PHANTOM,
-  FZ_PURPOSE_TEST,
-  FZ_PURPOSE_POSE_SAMPLES
+  FZ_PURPOSE_TEST
 } fz_purpose;
 
 typedef struct fz_random {

@@ -16,8 +16,7 @@ fz_status fz_tile_init(fz_tile *tile, int capacity, const fz_frequencies *f, con
   tile->im = fz_alloc((ptrdiff_t)capacity * f->padded, sizeof(double));
   tile->c2 = fz_alloc((ptrdiff_t)capacity * f->padded, sizeof(double));
   tile->power = fz_alloc((ptrdiff_t)capacity * f->n_shells, sizeof(double));
-  tile->image = fz_alloc(capacity, sizeof *tile->image);
-  bool complete = tile->re && tile->im && tile->c2 && tile->power && tile->image;
+  bool complete = tile->re && tile->im && tile->c2 && tile->power;
   if (rings) {
     ptrdiff_t size = capacity * ring_points(rings);
     tile->ring_re = fz_alloc(size, sizeof(double));
@@ -38,7 +37,6 @@ void fz_tile_clear(fz_tile *tile) {
   fz_free(&tile->ring_re);
   fz_free(&tile->ring_im);
   fz_free(&tile->ring_c2);
-  fz_free(&tile->image);
   *tile = (fz_tile){0};
 }
 

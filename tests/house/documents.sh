@@ -22,6 +22,7 @@ known=$(
   for command in $("$FRAZIL" --help | sed -n 's/^  \([a-z]\{1,\}\)  .*/\1/p'); do "$FRAZIL" "$command" --help; done
   "$FRAZIL" --help
   cat bench/*.sh
+  for program in "$FZ_BUILD"/bench_*; do "$program" --help; done
   echo "--build --install --preset --prefix --bind-to --oversubscribe --mpi"
 )
 known=$(grep -oE -- '--[a-z][a-z-]+' <<<"$known" | sort -u)

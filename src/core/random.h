@@ -14,7 +14,8 @@ typedef enum fz_purpose {
   FZ_PURPOSE_SIM_NOISE,
   FZ_PURPOSE_SIM_SHIFT,
   FZ_PURPOSE_PHANTOM,
-  FZ_PURPOSE_TEST
+  FZ_PURPOSE_TEST,
+  FZ_PURPOSE_POSE_SAMPLES
 } fz_purpose;
 
 typedef struct fz_random {

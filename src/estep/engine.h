@@ -17,6 +17,7 @@
 #include "estep/tile.h"
 #include "model/frequencies.h"
 #include "model/rings.h"
+#include "pose/proposal.h"
 #include "pose/quadrature.h"
 
 /* First sweep, one image and one pose block: sum over its poses of exp(score), as sum x exp(largest). */
@@ -57,9 +58,13 @@ typedef struct fz_engine_setup {
   /* Posterior weights below exp(-cutoff) of an image's total are dropped from A and B; 0 = none.  Above log(poses), so
    * that the best pose is never dropped. */
   double cutoff;
-  bool modal;                 /* all weight to one best pose; the cutoff is then without meaning */
-  int64_t cache_bytes;        /* slices are kept in memory when they fit, else made anew for each tile */
-  fz_engine_profile *profile; /* [threads] added to, borrowed; NULL: no clock is read */
+  bool modal;          /* all weight to one best pose; the cutoff is then without meaning */
+  int64_t cache_bytes; /* slices are kept in memory when they fit, else made anew for each tile */
+  /* Of engines that sample poses. */
+  uint64_t seed;
+  fz_proposal_options proposal;
+  const fz_pose_average *average; /* borrowed */
+  fz_engine_profile *profile;     /* [threads] added to, borrowed; NULL: no clock is read */
 } fz_engine_setup;
 
 /* Of a modal engine: only blocks that hold the best score are revisited. */

@@ -16,7 +16,8 @@ fz_status fz_tile_init(fz_tile *tile, int capacity, const fz_frequencies *f, con
   tile->im = fz_alloc((ptrdiff_t)capacity * f->padded, sizeof(double));
   tile->c2 = fz_alloc((ptrdiff_t)capacity * f->padded, sizeof(double));
   tile->power = fz_alloc((ptrdiff_t)capacity * f->n_shells, sizeof(double));
-  bool complete = tile->re && tile->im && tile->c2 && tile->power;
+  tile->image = fz_alloc(capacity, sizeof *tile->image);
+  bool complete = tile->re && tile->im && tile->c2 && tile->power && tile->image;
   if (rings) {
     ptrdiff_t size = capacity * ring_points(rings);
     tile->ring_re = fz_alloc(size, sizeof(double));
@@ -37,6 +38,7 @@ void fz_tile_clear(fz_tile *tile) {
   fz_free(&tile->ring_re);
   fz_free(&tile->ring_im);
   fz_free(&tile->ring_c2);
+  fz_free(&tile->image);
   *tile = (fz_tile){0};
 }
 

@@ -7,8 +7,16 @@
 #include "model/ctf.h"
 #include "model/frequencies.h"
 #include "model/image_rings.h"
+#include "pose/pose_memory.h"
 
 enum { FZ_TILE_MOST = 64 }; /* images in a tile, at most */
+
+/* Which image a row is, for engines that keep something of each. */
+typedef struct fz_tile_image {
+  int64_t particle;                /* row of the table: part of the key of its random numbers */
+  double centre_x_px, centre_y_px; /* displacement around which its shifts are scored */
+  fz_pose_memory memory;           /* before; after the second sweep of an engine that samples: the new one */
+} fz_tile_image;
 
 /* One image enters the likelihood through
  *   x(k) = c(k) X(k) S_0^*(k) w(k)/sigma2(k)    (its CTF, its centring shift, the weight of the half-plane sum)
@@ -21,6 +29,7 @@ typedef struct fz_tile {
   double *re, *im;                     /* x: [n][padded] */
   double *c2;                          /* [n][padded] */
   double *power;                       /* [n][n_shells] */
+  fz_tile_image *image;                /* [n] */
   const fz_rings *rings;               /* borrowed; NULL: none of these */
   double *ring_re, *ring_im, *ring_c2; /* [n][n_rings][n_angles/2] */
 } fz_tile;

@@ -200,9 +200,9 @@ void fz_proposal_all(const fz_proposal *p, fz_factor factor, fz_factor_sample *s
   }
 }
 
-static int draws_for(const fz_proposal_options *o, double effective) {
-  double wanted = ceil(o->samples_per_effective * effective);
-  return (int)fmin(o->most, fmax(o->least, wanted));
+int fz_proposal_draws(const fz_proposal *p, fz_factor factor, double effective) {
+  double wanted = ceil(p->options.samples_per_effective * effective);
+  return (int)fmin(fz_proposal_points(p, factor), fmin(p->options.most, fmax(p->options.least, wanted)));
 }
 
 /* First point whose cumulative density exceeds u. */
@@ -219,7 +219,7 @@ static int find(const double *cumulative, int points, double u) {
 }
 
 void fz_proposal_draw(const fz_proposal *p, fz_factor factor, fz_random *random, fz_factor_sample *s) {
-  int points = fz_proposal_points(p, factor), draws = draws_for(&p->options, s->effective);
+  int points = fz_proposal_points(p, factor), draws = fz_proposal_draws(p, factor, s->effective);
   double effective = s->effective, *cumulative = s->scratch, sum = 0;
   if (draws >= points) {
     fz_proposal_all(p, factor, s);

@@ -58,6 +58,8 @@ void fz_factor_sample_clear(fz_factor_sample *s);
 /** s->density and s->effective.  memory->visits > 0; centre: see fz_pose_memory_learn.  calls local; thread-safe */
 void fz_proposal_density(const fz_proposal *p, fz_factor factor, const fz_pose_memory *memory,
                          const fz_pose_average *average, double centre_x_px, double centre_y_px, fz_factor_sample *s);
+/** Draws that go with an effective number of points; the number of points itself when all are to be summed. */
+int fz_proposal_draws(const fz_proposal *p, fz_factor factor, double effective);
 /** Draw from s->density. */
 void fz_proposal_draw(const fz_proposal *p, fz_factor factor, fz_random *random, fz_factor_sample *s);
 /** Every point, with the quadrature's weights. */

@@ -217,6 +217,20 @@ void fz_image_rings_destroy(fz_image_rings **r) {
   fz_free(r);
 }
 
+int64_t fz_image_rings_bytes(const fz_frequencies *f, const fz_rings *rings) {
+  int most = (f->kmax + 1) * (f->kmax + 1);
+  int64_t radii = 0;
+  char *seen = fz_alloc(most, 1);
+  for (int p = 0; seen && p < f->count; p++) {
+    char *this = &seen[f->kx[p] * f->kx[p] + f->ky[p] * f->ky[p]];
+    radii += !*this;
+    *this = 1;
+  }
+  fz_free(&seen);
+  return (rings->n_angles / 2 + 1) * radii * rings->n_rings * (int64_t)sizeof(float) +
+         f->count * (int64_t)(2 * sizeof(int32_t) + 3 * sizeof(double));
+}
+
 const fz_rings *fz_image_rings_of(const fz_image_rings *r) {
   return r->rings;
 }

@@ -11,6 +11,7 @@
 #ifndef FZ_MODEL_IMAGE_RINGS_H
 #define FZ_MODEL_IMAGE_RINGS_H
 #include <stddef.h>
+#include <stdint.h>
 
 #include "model/frequencies.h"
 #include "model/rings.h"
@@ -22,6 +23,8 @@ typedef struct fz_image_rings fz_image_rings;
  * 0.01 s at kmax 16, memory 2 n_angles kmax^3 bytes or so */
 fz_image_rings *fz_image_rings_create(const fz_frequencies *f, const fz_rings *rings, double support);
 void fz_image_rings_destroy(fz_image_rings **r);
+/** Bytes that it will take, without making it. */
+int64_t fz_image_rings_bytes(const fz_frequencies *f, const fz_rings *rings);
 const fz_rings *fz_image_rings_of(const fz_image_rings *r);
 
 /** Bytes of scratch, from fz_alloc, that one thread passes in. */

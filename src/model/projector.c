@@ -105,7 +105,19 @@ typedef struct taps {
   ptrdiff_t first; /* cell of the lowest corner */
   int conjugate;
   vec4 x, y, z;
+  vec4 dx, dy, dz; /* derivatives by the place on the grid; unused ones cost nothing */
 } taps;
+
+/* The kernel ends at a height of 9e-4, which the table makes a ramp in its first and last interval: the slope of the
+ * interval beside it stands for those. */
+INLINE vec4 axis_slopes(const fz_real *table, double f) {
+  int t = (int)(f * FZ_KB_TABLE);
+  vec4 low, high;
+  t = t < 1 ? 1 : t > FZ_KB_TABLE - 2 ? FZ_KB_TABLE - 2 : t;
+  memcpy(&low, table + 4 * t, sizeof low);
+  memcpy(&high, table + 4 * t + 4, sizeof high);
+  return (high - low) * (fz_real)FZ_KB_TABLE;
+}
 
 INLINE vec4 axis_weights(const fz_real *table, double f) {
   double position = f * FZ_KB_TABLE;
@@ -126,11 +138,20 @@ INLINE taps find_taps(const fz_cube *cube, const fz_real *table, const fz_rotati
     for (int i = 0; i < 3; i++) q[i] = -q[i];
   double fx = floor(q[0]), fy = floor(q[1]), fz = floor(q[2]);
   t.x = axis_weights(table, q[0] - fx);
+  t.dx = axis_slopes(table, q[0] - fx);
   t.y = axis_weights(table, q[1] - fy);
+  t.dy = axis_slopes(table, q[1] - fy);
   t.z = axis_weights(table, q[2] - fz);
+  t.dz = axis_slopes(table, q[2] - fz);
   ptrdiff_t ix = (ptrdiff_t)fx - 1 + 1, iy = (ptrdiff_t)fy - 1 + cube->reach, iz = (ptrdiff_t)fz - 1 + cube->reach;
   t.first = (iz * cube->ny + iy) * cube->nx + ix;
   return t;
+}
+
+/* sum over x of complex cells times real weights */
+INLINE void along_x(vec8 row, vec4 weight, fz_real *re, fz_real *im) {
+  *re = row[0] * weight[0] + row[2] * weight[1] + row[4] * weight[2] + row[6] * weight[3];
+  *im = row[1] * weight[0] + row[3] * weight[1] + row[5] * weight[2] + row[7] * weight[3];
 }
 
 INLINE void slice_point(const fz_projector *p, const fz_rotation *a, double kx, double ky, fz_real *re, fz_real *im) {
@@ -143,9 +164,40 @@ INLINE void slice_point(const fz_projector *p, const fz_rotation *a, double kx, 
       memcpy(&row, p->cell + 2 * (t.first + (z * cube->ny + y) * cube->nx), sizeof row);
       sum += row * (t.z[z] * t.y[y]);
     }
-  *re = sum[0] * t.x[0] + sum[2] * t.x[1] + sum[4] * t.x[2] + sum[6] * t.x[3];
-  fz_real imaginary = sum[1] * t.x[0] + sum[3] * t.x[1] + sum[5] * t.x[2] + sum[7] * t.x[3];
-  *im = t.conjugate ? -imaginary : imaginary;
+  along_x(sum, t.x, re, im);
+  if (t.conjugate) *im = -*im;
+}
+
+INLINE void tangent_point(const fz_projector *p, const fz_rotation *a, double kx, double ky, int i,
+                          const fz_tangents *to) {
+  const fz_cube *cube = &p->cube;
+  taps t = find_taps(cube, p->table, a, kx, ky);
+  vec8 sum = {0}, by_y = {0}, by_z = {0};
+  for (int z = 0; z < 4; z++)
+    for (int y = 0; y < 4; y++) {
+      vec8 row;
+      memcpy(&row, p->cell + 2 * (t.first + (z * cube->ny + y) * cube->nx), sizeof row);
+      sum += row * (t.z[z] * t.y[y]);
+      by_y += row * (t.z[z] * t.dy[y]);
+      by_z += row * (t.dz[z] * t.y[y]);
+    }
+  fz_real re, im, g_re[3], g_im[3];
+  along_x(sum, t.x, &re, &im);
+  along_x(sum, t.dx, &g_re[0], &g_im[0]);
+  along_x(by_y, t.x, &g_re[1], &g_im[1]);
+  along_x(by_z, t.x, &g_re[2], &g_im[2]);
+  /* A point that stands for its conjugate at -q: s(q) = conj S(-q), so the real part of the gradient changes sign. */
+  fz_real over = (fz_real)cube->over, sign_re = t.conjugate ? -over : over;
+  to->re[i] = re;
+  to->im[i] = t.conjugate ? -im : im;
+  to->out_re[i] = to->out_im[i] = to->spin_re[i] = to->spin_im[i] = 0;
+  for (int c = 0; c < 3; c++) {
+    fz_real out = (fz_real)a->m[2][c], spin = (fz_real)(ky * a->m[0][c] - kx * a->m[1][c]);
+    to->out_re[i] += sign_re * out * g_re[c];
+    to->out_im[i] += over * out * g_im[c];
+    to->spin_re[i] += sign_re * spin * g_re[c];
+    to->spin_im[i] += over * spin * g_im[c];
+  }
 }
 
 INLINE void insert_complex_point(const fz_cube *cube, const fz_real *table, const fz_rotation *a, double kx, double ky,
@@ -181,6 +233,13 @@ FZ_KERNEL void fz_projector_slice(const fz_projector *p, const fz_frequencies *f
                                   fz_real *im) {
   for (int i = 0; i < f->count; i++) slice_point(p, a, f->kx[i], f->ky[i], re + i, im + i);
   for (int i = f->count; i < f->padded; i++) re[i] = im[i] = 0;
+}
+
+FZ_KERNEL void fz_projector_tangents(const fz_projector *p, const fz_frequencies *f, const fz_rotation *a,
+                                     const fz_tangents *t) {
+  for (int i = 0; i < f->count; i++) tangent_point(p, a, f->kx[i], f->ky[i], i, t);
+  for (int i = f->count; i < f->padded; i++)
+    t->re[i] = t->im[i] = t->out_re[i] = t->out_im[i] = t->spin_re[i] = t->spin_im[i] = 0;
 }
 
 FZ_KERNEL void fz_projector_rings(const fz_projector *p, const fz_rings *rings, const fz_rotation *a, fz_real *re,

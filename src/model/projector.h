@@ -17,6 +17,8 @@
 #define fz_projector_set FZ_REAL_NAME(fz_projector_set)
 #define fz_projector_seal FZ_REAL_NAME(fz_projector_seal)
 #define fz_projector_slice FZ_REAL_NAME(fz_projector_slice)
+#define fz_projector_tangents FZ_REAL_NAME(fz_projector_tangents)
+#define fz_tangents FZ_REAL_NAME(fz_tangents)
 #define fz_insert_complex FZ_REAL_NAME(fz_insert_complex)
 #define fz_insert_real FZ_REAL_NAME(fz_insert_real)
 #define fz_projector_rings FZ_REAL_NAME(fz_projector_rings)
@@ -38,6 +40,19 @@ void fz_projector_seal(fz_projector *p);
 /** The slice at pose `a` for every point of f (tail of the padded rows set to 0).
  *  shape   re, im [f->padded].  calls local, thread-safe.  cost 64 complex taps per point */
 void fz_projector_slice(const fz_projector *p, const fz_frequencies *f, const fz_rotation *a, fz_real *re, fz_real *im);
+
+/* A slice and how it changes when the pose turns.  Rows as those of a slice. */
+typedef struct fz_tangents {
+  fz_real *re, *im;           /* s(k) */
+  fz_real *out_re, *out_im;   /* its derivative along the viewing direction, g_z, per cycle per box */
+  fz_real *spin_re, *spin_im; /* its derivative by a turn in the plane, per radian */
+} fz_tangents;
+
+/** The slice at pose `a`, with the derivatives of the same interpolant.
+ *  maths   g = A grad S at A^T k, and A(v) = exp([v]x) A turns the image's frame:
+ *          ds/dv_x = -k_y g_z,  ds/dv_y = k_x g_z,  ds/dv_z = k_y g_x - k_x g_y (spin)
+ *  calls   local, thread-safe.  cost about two slices */
+void fz_projector_tangents(const fz_projector *p, const fz_frequencies *f, const fz_rotation *a, const fz_tangents *t);
 
 /** Scatter a slice into cells (any `over`): the transpose of the interpolation above without deconvolution.
  *  table is the kernel's (fz_kb_fill_table).  shape cell [cube->cells][2] / [cube->cells].  safe on distinct cells */

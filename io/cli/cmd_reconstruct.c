@@ -175,6 +175,14 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
        .choices = "exhaustive|modal",
        .help = "exhaustive: every pose counts by its probability; modal: only the best one does (projection matching), "
                "and the gain is that of the best pose, not comparable with a marginal one"},
+      {.name = "engine",
+       .type = FZ_OPTION_CHOICE,
+       .target = &r.engine,
+       .default_text = "auto",
+       .choices = "auto|polar|direct",
+       .help =
+           "how poses are scored: polar, all in-plane angles at once on rings (auto takes it); direct, pose by pose "
+           "on the lattice, 5 to 30 times slower, for comparison"},
       {.name = "precision",
        .type = FZ_OPTION_CHOICE,
        .target = &r.precision,

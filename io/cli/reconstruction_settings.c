@@ -62,6 +62,7 @@ fz_status fz_reconstruction_settings(fz_reconstruction *s, fz_run_settings *out,
       .starts = s->initial ? 1 : (int)r->starts,
       .n_classes = (int)r->classes,
       .threads = s->threads,
+      .engine = strcmp(r->engine, "direct") ? FZ_ENGINE_POLAR : FZ_ENGINE_DIRECT,
       .double_precision = !strcmp(r->precision, "double"),
       .marginalization = strcmp(r->marginalization, "modal") ? FZ_MARGINALIZATION_EXHAUSTIVE : FZ_MARGINALIZATION_MODAL,
       .cache_bytes = SLICE_CACHE,
@@ -123,12 +124,12 @@ void fz_reconstruction_parameters(fz_reconstruction *s, const fz_run_settings *s
   int used = snprintf(s->parameters, n,
                       "frazil %s\nparticles %lld crc %08x usable %lld\nseed %lld\nstarts %d\nclasses %d\nalgorithm %s\n"
                       "precision %s\ninit %s\nbatch %lld\nstep %g\nmask-diameter %g\nshift-range %g\nshift-step %g\n"
-                      "angular-step %g\ndirections %s\nmarginalization %s\nmax-passes %d\nmax-shell %d\nladder",
+                      "angular-step %g\ndirections %s\nmarginalization %s\nengine %s\nmax-passes %d\nmax-shell %d\nladder",
                       fz_version(), (long long)s->data.table->n, (unsigned)fingerprint(s->data.table),
                       (long long)s->data.n, (long long)r->seed, set->starts, set->n_classes, r->algorithm, r->precision,
                       start, (long long)r->batch, set->optimizer.step, 2 * s->data.mask_radius_px * pixel_A,
                       set->sampling.shift_range_px * pixel_A, r->shift_step_A, r->angular_step_deg, r->directions,
-                      r->marginalization, set->max_refine_passes, set->schedule.kmax_limit);
+                      r->marginalization, strcmp(r->engine, "direct") ? "polar" : "direct", set->max_refine_passes, set->schedule.kmax_limit);
   for (int i = 0; i < set->schedule.n_ladder && used > 0 && (size_t)used < n; i++)
     used += snprintf(s->parameters + used, n - (size_t)used, " %dx%g", set->schedule.ladder[i].kmax,
                      set->schedule.ladder[i].passes);

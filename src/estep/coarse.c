@@ -14,7 +14,7 @@ fz_status fz_coarse_levels_init(fz_coarse_level *level, int *n_levels, const fz_
     (*n_levels)++;
     int k = kmax[n - 1 - i], nside = (int)ceil(sqrt(fine->n_directions / 12.0) * k / fine->kmax - 1e-9);
     double step = fine->shift_step_px * (1 << (n - i));
-    fz_status st = fz_rings_init(&l->rings, k, fz_rings_angles(k));
+    fz_status st = fz_rings_init(&l->rings, k, fz_rings_angles(k, 0));
     l->rings.n_rings = k; /* images come from the finer rings, so the one beyond k, without weight, has no use */
     if (st == FZ_OK)
       st = fz_quadrature_init(&l->quadrature, (fz_direction_grid){FZ_DIRECTIONS_HEALPIX, nside}, l->rings.n_angles,

@@ -3,6 +3,9 @@
 #include <math.h>
 
 #include "core/memory.h"
+
+/* Adaptive search goes on in the cells of each coarser level that hold this share of an image's posterior there. */
+static const double CAPTURED = 0.999;
 #include "estep/marginal.h"
 #include "estep/tile_source.h"
 
@@ -32,8 +35,9 @@ static void find_bounds(const fz_dataset *data, int kmax, double *b, double *a) 
   for (int g = 0; g < data->n_groups; g++)
     for (int s = 1; s <= kmax + 1 && s < data->n_shells; s++) {
       double noise = data->sigma2[g * data->n_shells + s];
-      *b = fmax(*b, 2 * c * data->largest[g * data->n_shells + s] / noise);
-      *a = fmax(*a, 2 * c * c / noise);
+      /* The factor 4 is for rings, whose samples are not those of the lattice. */
+      *b = fmax(*b, 4 * 2 * c * data->largest[g * data->n_shells + s] / noise);
+      *a = fmax(*a, 4 * 2 * c * c / noise);
     }
 }
 
@@ -44,6 +48,11 @@ fz_engine_setup fz_stage_engine_setup(const fz_stage *stage) {
                            .slice_scale = stage->slice_scale,
                            .frequencies = &stage->frequencies,
                            .quadrature = &stage->quadrature,
+                           .rings = &stage->rings,
+                           .support = stage->data->mask_radius_px / stage->data->box + 1.0 / stage->m,
+                           .n_coarse = stage->n_coarse,
+                           .coarse = stage->coarse,
+                           .captured = CAPTURED,
                            .tile_capacity = stage->data->tile_size,
                            .threads = stage->spec.threads,
                            .cutoff = weight_cutoff(&stage->quadrature, stage->spec.n_classes),
@@ -58,11 +67,25 @@ static fz_status open_frequencies(fz_stage *stage, fz_dataset *data, const fz_st
   return fz_frequencies_init(&stage->frequencies, spec->kmax);
 }
 
+static fz_status open_polar_grids(fz_stage *stage, const fz_stage_spec *spec) {
+  fz_fine_sampling fine = {.kmax = spec->kmax,
+                           .n_directions = fz_direction_grid_count(spec->directions),
+                           .shift_step_px = spec->shift_step_px,
+                           .shift_radius_px = spec->shift_radius_px,
+                           .shift_sd_px = spec->shift_sd_px,
+                           .turn = spec->turn};
+  fz_status st = fz_rings_init(&stage->rings, spec->kmax, spec->n_psi);
+  if (st == FZ_OK && spec->adaptive) st = fz_coarse_levels_init(stage->coarse, &stage->n_coarse, &fine);
+  return st;
+}
+
 static fz_status open_grids(fz_stage *stage, fz_dataset *data, const fz_stage_spec *spec) {
   fz_status st = open_frequencies(stage, data, spec);
-  if (st != FZ_OK) return st;
-  return fz_quadrature_init(&stage->quadrature, spec->directions, spec->n_psi, &spec->turn, spec->shift_step_px,
+  if (st == FZ_OK)
+    st = fz_quadrature_init(&stage->quadrature, spec->directions, spec->n_psi, &spec->turn, spec->shift_step_px,
                             spec->shift_radius_px, spec->shift_sd_px);
+  if (st == FZ_OK && spec->engine == FZ_ENGINE_POLAR) st = open_polar_grids(stage, spec);
+  return st;
 }
 
 /* Rings, when the engine reads them, for maps within the mask's sphere at any of the shifts. */
@@ -74,6 +97,9 @@ static fz_status open_rings(fz_stage *stage) {
 }
 
 fz_status fz_stage_open(fz_stage *stage, fz_dataset *data, const fz_stage_spec *spec, fz_error *err) {
+  static fz_status (*const create[][2])(const fz_engine_setup *, fz_engine *) = {
+      [FZ_ENGINE_POLAR] = {fz_engine_polar_f32, fz_engine_polar_f64},
+      [FZ_ENGINE_DIRECT] = {fz_engine_direct_f32, fz_engine_direct_f64}};
   double b, a;
   fz_status st = open_grids(stage, data, spec);
   if (st != FZ_OK) goto done;
@@ -82,7 +108,7 @@ fz_status fz_stage_open(fz_stage *stage, fz_dataset *data, const fz_stage_spec *
       fz_statistics_layout_make(stage->m, spec->kmax, spec->n_classes, data->n_groups, stage->quadrature.n_directions,
                                 stage->quadrature.n_shifts, spec->want, b, a, (double)data->n);
   fz_engine_setup setup = fz_stage_engine_setup(stage);
-  FZ_TRY((spec->double_precision ? fz_engine_direct_f64 : fz_engine_direct_f32)(&setup, &stage->engine));
+  FZ_TRY(create[spec->engine][spec->double_precision](&setup, &stage->engine));
   FZ_TRY(open_rings(stage));
   stage->scratch = fz_alloc(spec->threads, sizeof *stage->scratch);
   if (!stage->scratch) st = FZ_ENOMEM;
@@ -100,6 +126,8 @@ void fz_stage_close(fz_stage *stage) {
   for (int t = 0; stage->scratch && t < stage->spec.threads; t++) clear_scratch(&stage->scratch[t]);
   fz_free(&stage->scratch);
   fz_image_rings_destroy(&stage->image_rings);
+  fz_coarse_levels_clear(stage->coarse, stage->n_coarse);
+  fz_rings_clear(&stage->rings);
   fz_quadrature_clear(&stage->quadrature);
   fz_frequencies_clear(&stage->frequencies);
   *stage = (fz_stage){0};
@@ -110,10 +138,15 @@ int64_t fz_stage_bytes(const fz_dataset *data, const fz_stage_spec *spec) {
   int64_t bytes = 0, box2 = (int64_t)data->box * data->box;
   if (open_frequencies(&probe, (fz_dataset *)data, spec) == FZ_OK &&
       fz_quadrature_count(&probe.quadrature, spec->directions, spec->n_psi, spec->shift_step_px,
-                          spec->shift_radius_px) == FZ_OK) {
+                          spec->shift_radius_px) == FZ_OK &&
+      (spec->engine == FZ_ENGINE_DIRECT || open_polar_grids(&probe, spec) == FZ_OK)) {
     fz_engine_setup setup = fz_stage_engine_setup(&probe);
-    int64_t tile = data->tile_size * (box2 * 4 + 24 * (int64_t)probe.frequencies.padded);
-    bytes = fz_engine_direct_bytes(&setup, spec->double_precision) + spec->threads * (tile + 16 * box2);
+    int64_t points = 3 * (int64_t)probe.rings.n_rings * probe.rings.n_angles / 2;
+    int64_t tile = data->tile_size * (box2 * 4 + 24 * (int64_t)probe.frequencies.padded + 8 * points);
+    int64_t engine = spec->engine == FZ_ENGINE_DIRECT ? fz_engine_direct_bytes(&setup, spec->double_precision)
+                     : spec->double_precision         ? fz_engine_polar_bytes_f64(&setup)
+                                                      : fz_engine_polar_bytes_f32(&setup);
+    bytes = engine + spec->threads * (tile + 16 * box2);
   }
   fz_stage_close(&probe);
   return bytes;

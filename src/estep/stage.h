@@ -2,6 +2,7 @@
  */
 #ifndef FZ_ESTEP_STAGE_H
 #define FZ_ESTEP_STAGE_H
+#include "estep/coarse.h"
 #include "estep/dataset.h"
 #include "estep/engine.h"
 
@@ -11,7 +12,11 @@ typedef enum fz_marginalization {
   FZ_MARGINALIZATION_MODAL       /* every point is scored, the best one counts alone */
 } fz_marginalization;
 
+typedef enum fz_engine_kind { FZ_ENGINE_POLAR, FZ_ENGINE_DIRECT } fz_engine_kind;
+
 typedef struct fz_stage_spec {
+  fz_engine_kind engine;
+  bool adaptive; /* polar engine: search coarser levels first */
   int kmax, n_psi;
   fz_direction_grid directions;
   double shift_step_px, shift_radius_px, shift_sd_px;
@@ -31,6 +36,9 @@ typedef struct fz_stage {
   double slice_scale;
   fz_frequencies frequencies;
   fz_quadrature quadrature;
+  fz_rings rings;                         /* polar engine */
+  fz_coarse_level coarse[FZ_LEVELS_MOST]; /* adaptive search */
+  int n_coarse;
   fz_statistics_layout layout;
   fz_engine engine;
   fz_image_rings *image_rings;      /* when the engine reads rings */

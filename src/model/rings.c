@@ -15,8 +15,8 @@ static int suits(int n_angles, int kmax) {
   return n_angles == 1;
 }
 
-int fz_rings_angles(int kmax) {
-  int n = FEWEST_ANGLES;
+int fz_rings_angles(int kmax, int least) {
+  int n = least > FEWEST_ANGLES ? (least + 3) / 4 * 4 : FEWEST_ANGLES;
   while (!suits(n, kmax)) n += 4;
   return n;
 }

@@ -72,6 +72,7 @@ static fz_status agree(const fz_run *run, fz_status st, fz_error *err) {
 static fz_stage_spec stage_spec(const fz_run_settings *s, int box, int64_t phase, int64_t start, int kmax) {
   fz_random r = fz_random_stream(s->seed, FZ_PURPOSE_GRID_ROTATION, (uint32_t)start, (uint64_t)kmax);
   fz_stage_spec spec = {.turn = fz_rotation_random(&r),
+                        .engine = s->engine,
                         .n_classes = s->n_classes,
                         .marginalization = s->marginalization,
                         .want = phase == FZ_RUN_CLIMB ? s->kind->want : FZ_WANT_MOMENTS,

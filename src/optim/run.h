@@ -29,6 +29,7 @@ typedef struct fz_run_host {
 typedef struct fz_run_settings {
   uint64_t seed;
   int starts, n_classes, threads;
+  fz_engine_kind engine;
   bool double_precision;
   fz_marginalization marginalization;
   int64_t cache_bytes;

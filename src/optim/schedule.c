@@ -44,8 +44,9 @@ fz_status fz_schedule_check(const fz_sampling_options *options, int kmax_limit, 
 
 void fz_schedule_sampling(const fz_sampling_options *options, int box, int kmax, bool centred, fz_stage_spec *spec) {
   spec->kmax = kmax;
-  double psi_step = options->angular_step_deg > 0 ? options->angular_step_deg * PI / 180 : 2 * PI / (6.0 * kmax);
-  spec->n_psi = 4 * at_least(6, 2 * PI / psi_step / 4);
+  /* In-plane angles come almost for free, so there are enough for rings not to alias, however coarse the directions. */
+  spec->n_psi =
+      fz_rings_angles(kmax, options->angular_step_deg > 0 ? (int)ceil(360 / options->angular_step_deg - 1e-9) : 0);
   spec->directions = directions_for(options, kmax);
   double step = options->shift_step_px > 0 ? options->shift_step_px : box / (4.0 * kmax);
   double sd = options->shift_range_px / 3, radius = 2.4 * sd;

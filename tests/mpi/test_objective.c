@@ -47,7 +47,8 @@ static void build_with(fz_mpi *comm, fixture *x, int threads) {
   x->table = (fz_particles){.n = N, .particle = x->particle, .n_optics = 1, .optics = &x->optics};
   fz_images images = {.n = N, .box = BOX, .read = read_images};
   CHECK(fz_mpi_dataset_open(comm, &x->table, &images, 6, TILE, 1, &x->data, x->fault, &err) == FZ_OK);
-  fz_stage_spec spec = {.kmax = KMAX,
+  fz_stage_spec spec = {.engine = FZ_ENGINE_DIRECT,
+                        .kmax = KMAX,
                         .directions = {FZ_DIRECTIONS_HEALPIX, 2},
                         .n_psi = 8,
                         .shift_step_px = 1,

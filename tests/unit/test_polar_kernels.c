@@ -26,7 +26,7 @@ static void fill(float *x, ptrdiff_t n, uint64_t stream) {
 
 static void transforms_are_sums(void **state) {
   (void)state;
-  static const int lengths[] = {4, 24, 40, 60, 64, 72, 100, 108, 120, 128, 216, 250, 256, 400};
+  static const int lengths[] = {4, 24, 32, 36, 48, 80, 96, 40, 60, 64, 72, 100, 108, 120, 128, 216, 250, 256, 400};
   const fz_polar_kernels *k = fz_polar_kernels_best();
   for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
     int n = lengths[i];

@@ -125,7 +125,7 @@ static void list_blocks(fz_polar_workspace *w, fz_real ***block) {
 /* Number of reals of each block, in the order of list_blocks. */
 static void block_sizes(const fz_polar *p, ptrdiff_t *size) {
   const fz_polar_level *l = fz_polar_finest(p);
-  ptrdiff_t n = l->rings->n_angles, points = LANES * (ptrdiff_t)l->rings->n_rings * (n / 2);
+  ptrdiff_t n = l->rings->n_angles, points = LANES * (ptrdiff_t)l->rings->norm->n_rings * (n / 2);
   ptrdiff_t sizes[REAL_BLOCKS] = {n * CELL,
                                   n * CELL,
                                   n * CELL,

@@ -37,9 +37,9 @@ fz_status fz_polar_layout_slices(fz_polar_layout *layout, const fz_rings *rings,
 }
 
 fz_status fz_polar_layout_squares(fz_polar_layout *layout, const fz_rings *rings) {
-  int most = rings->n_angles / 2 - 1;
-  *layout = (fz_polar_layout){.n_rings = rings->n_rings, .n_angles = rings->n_angles, .step = 2, .top = most & ~1};
-  return fill(layout, rings, 0);
+  int most = rings->n_angles / 2 - 1, n = rings->norm->n_rings;
+  *layout = (fz_polar_layout){.n_rings = n, .n_angles = rings->n_angles, .step = 2, .top = most & ~1};
+  return fill(layout, rings->norm, 0);
 }
 
 void fz_polar_layout_clear(fz_polar_layout *layout) {

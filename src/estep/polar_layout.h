@@ -23,7 +23,7 @@ typedef struct fz_polar_layout {
 
 /** Spectra of slices of a map within a sphere of radius rho (boxes).  fails FZ_ENOMEM.  owns the caller */
 fz_status fz_polar_layout_slices(fz_polar_layout *layout, const fz_rings *rings, double rho);
-/** Spectra of |slice|^2 and of c^2: even frequencies only, all rings. */
+/** Spectra of |slice|^2 and of c^2: even frequencies only, all rings of norms. */
 fz_status fz_polar_layout_squares(fz_polar_layout *layout, const fz_rings *rings);
 void fz_polar_layout_clear(fz_polar_layout *layout);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "model/frequencies.h"
 
 enum { CELL = FZ_POLAR_CELL, LANES = FZ_POLAR_LANES };
 
@@ -60,6 +61,7 @@ void fz_polar_level_close(fz_polar_level *l) {
   fz_free(&l->kept);
   fz_free(&l->from_shift);
   fz_free(&l->ratio);
+  fz_free(&l->norm_ratio);
   fz_free(&l->first_parent);
   fz_free(&l->parent);
   fz_free(&l->n_shift_parents);
@@ -129,12 +131,16 @@ fz_status fz_polar_level_descend(fz_polar_level *l, const fz_polar_level *before
 fz_status fz_polar_level_relate(fz_polar_level *l, const fz_polar_level *finest) {
   l->from_shift = fz_alloc(l->q->n_shifts, sizeof *l->from_shift);
   l->ratio = fz_alloc(l->rings->n_rings, sizeof *l->ratio);
-  if (!l->from_shift || !l->ratio) return FZ_ENOMEM;
-  double angles = (double)l->rings->n_angles / finest->rings->n_angles;
+  l->norm_ratio = fz_alloc(l->rings->norm->n_rings, sizeof *l->norm_ratio);
+  if (!l->from_shift || !l->ratio || !l->norm_ratio) return FZ_ENOMEM;
+  const fz_rings *norm = l->rings->norm, *fine = finest->rings->norm;
   for (int r = 0; r < l->rings->n_rings; r++) {
-    if (r >= finest->rings->n_rings || l->rings->radius[r] != finest->rings->radius[r]) return FZ_EINVAL;
-    l->ratio[r] = (fz_real)(angles * l->rings->weight[r] / finest->rings->weight[r]);
+    double radius = l->rings->radius[r];
+    if (r >= finest->rings->n_rings || radius != finest->rings->radius[r]) return FZ_EINVAL;
+    l->ratio[r] = (fz_real)(fz_taper(radius, l->rings->kmax) / fz_taper(radius, finest->rings->kmax));
   }
+  for (int r = 0; r < norm->n_rings; r++)
+    l->norm_ratio[r] = (fz_real)(norm->weight[r] * norm->n_angles / (fine->weight[r] * fine->n_angles));
   for (int t = 0; t < l->q->n_shifts; t++) {
     int f = 0, n = finest->q->n_shifts;
     while (f < n &&
@@ -187,7 +193,7 @@ void fz_polar_rows_derive(const fz_polar_level *coarse, fz_polar_rows *to, const
       derive_row(&coarse->slices, &fine->slices, coarse->ratio,
                  from->row + ((ptrdiff_t)i * fine->shifts + coarse->from_shift[t]) * fine->row_stride,
                  to->row + ((ptrdiff_t)i * coarse->shifts + t) * coarse->row_stride);
-    derive_row(&coarse->squares, &fine->squares, coarse->ratio, from->c2 + i * fine->c2_stride,
+    derive_row(&coarse->squares, &fine->squares, coarse->norm_ratio, from->c2 + i * fine->c2_stride,
                to->c2 + i * coarse->c2_stride);
   }
 }
@@ -206,35 +212,47 @@ static void store_ring(const fz_polar_layout *l, int ring, const fz_real *spectr
   }
 }
 
+/* Samples of 16 slices on one ring, all around the circle, conjugated. */
+static void gather_ring(const fz_polar_packet *packet, int half, ptrdiff_t points, int ring, fz_real *const *samples,
+                        fz_real *z) {
+  memset(z, 0, sizeof(fz_real) * 2 * (size_t)half * CELL);
+  for (int j = 0; j < packet->count; j++) {
+    ptrdiff_t at = j * points + (ptrdiff_t)ring * half;
+    for (int t = 0; t < half; t++) {
+      fz_real *near = z + (ptrdiff_t)t * CELL + j, *far = near + (ptrdiff_t)half * CELL;
+      near[0] = far[0] = samples[0][at + t];
+      near[LANES] = -samples[1][at + t];
+      far[LANES] = samples[1][at + t];
+    }
+  }
+}
+
+FZ_KERNEL static void square(fz_real *z, int n) {
+  for (int t = 0; t < n; t++)
+    for (int j = 0; j < LANES; j++) {
+      fz_real *cell = z + (ptrdiff_t)t * CELL + j;
+      cell[0] = cell[0] * cell[0] + cell[LANES] * cell[LANES];
+      cell[LANES] = 0;
+    }
+}
+
 void fz_polar_level_spectra(const fz_polar_level *l, const fz_polar_kernels *kernels, const fz_projector *projector,
                             const fz_polar_packet *packet, fz_real *const *samples, fz_real *const *scratch,
                             fz_real *to) {
   int n = l->rings->n_angles, half = n / 2;
-  ptrdiff_t points = (ptrdiff_t)l->rings->n_rings * half;
-  fz_real *z = scratch[0], unused[2];
-  for (int j = 0; j < packet->count; j++) {
-    fz_rotation a = fz_quadrature_rotation(l->q, packet->first + j, 0);
-    fz_projector_rings(projector, l->rings, &a, samples[0] + j * points, samples[1] + j * points);
-  }
-  for (int r = 0; r < l->rings->n_rings; r++) {
-    memset(z, 0, sizeof(fz_real) * (size_t)n * CELL);
+  fz_real unused[2];
+  for (int squares = 0; squares < 2; squares++) {
+    const fz_rings *rings = squares ? l->rings->norm : l->rings;
+    ptrdiff_t points = (ptrdiff_t)rings->n_rings * half;
     for (int j = 0; j < packet->count; j++) {
-      ptrdiff_t at = j * points + (ptrdiff_t)r * half;
-      for (int t = 0; t < half; t++) {
-        fz_real *near = z + (ptrdiff_t)t * CELL + j, *far = near + (ptrdiff_t)half * CELL;
-        near[0] = far[0] = samples[0][at + t];
-        near[LANES] = -samples[1][at + t];
-        far[LANES] = samples[1][at + t];
-      }
+      fz_rotation a = fz_quadrature_rotation(l->q, packet->first + j, 0);
+      fz_projector_rings(projector, rings, &a, samples[0] + j * points, samples[1] + j * points);
     }
-    store_ring(&l->slices, r, kernels->transform(&l->fft, z, scratch[1], scratch[2], unused), to);
-    for (int t = 0; t < n; t++)
-      for (int j = 0; j < LANES; j++) {
-        fz_real *cell = z + (ptrdiff_t)t * CELL + j;
-        cell[0] = cell[0] * cell[0] + cell[LANES] * cell[LANES];
-        cell[LANES] = 0;
-      }
-    store_ring(&l->squares, r, kernels->transform(&l->fft, z, scratch[1], scratch[2], unused),
-               to + l->slices.n_pairs * CELL);
+    for (int r = 0; r < rings->n_rings; r++) {
+      gather_ring(packet, half, points, r, samples, scratch[0]);
+      if (squares) square(scratch[0], n);
+      const fz_real *spectrum = kernels->transform(&l->fft, scratch[0], scratch[1], scratch[2], unused);
+      store_ring(squares ? &l->squares : &l->slices, r, spectrum, squares ? to + l->slices.n_pairs * CELL : to);
+    }
   }
 }

@@ -47,8 +47,8 @@ typedef struct fz_polar_level {
   fz_polar_packet *packet;
   fz_real *kept; /* [n_packets][packet_size], or NULL */
   /* How rows of this level come from those of the finest; empty at the finest. */
-  int *from_shift; /* [n_shifts] index among the finest's */
-  fz_real *ratio;  /* [n_rings] of the weights of whole rings */
+  int *from_shift;             /* [n_shifts] index among the finest's */
+  fz_real *ratio, *norm_ratio; /* [n_rings] of the weights of whole rings */
   /* Parents in the level before; empty at the first. */
   ptrdiff_t *first_parent; /* [n_packets + 1] into parent */
   int32_t *parent;         /* class x directions + direction, each once for a packet */

@@ -56,9 +56,9 @@ static void load_image(const fz_polar *p, fz_polar_workspace *w, const fz_tile *
 static void load_ctf(const fz_polar *p, fz_polar_workspace *w, const fz_tile *tile, int first) {
   const fz_polar_level *l = fz_polar_finest(p);
   int half = l->rings->n_angles / 2, count = tile->n - first < LANES ? tile->n - first : LANES;
-  ptrdiff_t points = (ptrdiff_t)l->rings->n_rings * half;
+  ptrdiff_t points = (ptrdiff_t)l->rings->norm->n_rings * half;
   fz_real unused[2], *z = w->scratch[2];
-  for (int r = 0; r < l->rings->n_rings; r++) {
+  for (int r = 0; r < l->rings->norm->n_rings; r++) {
     memset(z, 0, sizeof(fz_real) * (size_t)l->rings->n_angles * CELL);
     for (int i = 0; i < count; i++)
       for (int a = 0; a < half; a++) {

@@ -31,7 +31,7 @@ typedef struct fz_polar_workspace {
   fz_real *gamma;      /* [top + 1][FZ_POLAR_ROWS] cells: spectra of posterior weights */
   fz_real *mass;       /* [norm_size / cell][tile] cells: those of each image, all shifts, even frequencies */
   fz_real *b, *a;      /* [pairs] cells: the packet's statistics */
-  fz_real *samples[3]; /* [16][n_rings][half]: B real, B imaginary, A on the rings, by lane */
+  fz_real *samples[3]; /* [16][rings][half]: B real, B imaginary, A on their rings, by lane */
   fz_real *slice[2];   /* [16][n_rings][half]: the slices on the rings, for gradients */
   fz_real *largest;    /* [n_packets][n_rows] largest scores, from the first sweep; -1e30 where not looked at */
   /* Adaptive search, of the level before: log of the posterior mass of each cell, and whether its children are looked

@@ -7,7 +7,9 @@
 
 enum { LANES = FZ_POLAR_LANES, CELL = FZ_POLAR_CELL };
 static const fz_real NOTHING = (fz_real)-1e30;
-static const double FAR = 60; /* cells whose best pose is so far below the best of all hold nothing */
+static const double FAR = 60; /* nats below the best cell of all: nothing */
+/* A pose away from its cell's middle loses up to this part of its advantage over poses at large. */
+static const double OFF_CENTRE = 0.2;
 
 static ptrdiff_t cells_per_shift(const fz_polar_level *l) {
   return (ptrdiff_t)l->n_classes * l->q->n_directions;
@@ -37,7 +39,7 @@ bool fz_polar_select(const fz_polar *p, fz_polar_workspace *w, int level, ptrdif
 }
 
 static void score_group(const fz_polar *p, fz_polar_workspace *w, int level, const fz_polar_packet *packet,
-                        const fz_polar_group *g, const fz_real *spectra, double *best) {
+                        const fz_polar_group *g, const fz_real *spectra) {
   const fz_polar_level *l = &p->level[level];
   fz_real *z = w->rows[level].z, top[2], logs[LANES];
   double began = fz_profile_now(w->profile);
@@ -49,8 +51,6 @@ static void score_group(const fz_polar *p, fz_polar_workspace *w, int level, con
     for (int part = 0; part < 2; part++) {
       int image = g->index[i + part] / l->shifts, shift = g->index[i + part] % l->shifts;
       if (shift >= l->q->n_shifts) continue;
-      best[image] = fmax(best[image], top[part]);
-      if (top[part] < best[image] - FAR) continue;
       p->kernels->lane_logs(cells, l->rings->n_angles, part, logs);
       memcpy(w->cell[level] + ((ptrdiff_t)image * l->q->n_shifts + shift) * cells_per_shift(l) +
                  (ptrdiff_t)packet->class_index * l->q->n_directions + packet->first,
@@ -60,8 +60,7 @@ static void score_group(const fz_polar *p, fz_polar_workspace *w, int level, con
   }
 }
 
-static void score_packet(const fz_polar *p, fz_polar_workspace *w, const fz_tile *tile, int level, ptrdiff_t k,
-                         double *best) {
+static void score_packet(const fz_polar *p, fz_polar_workspace *w, const fz_tile *tile, int level, ptrdiff_t k) {
   const fz_polar_level *l = &p->level[level];
   const fz_real *spectra = NULL;
   fz_polar_group g;
@@ -74,11 +73,11 @@ static void score_packet(const fz_polar *p, fz_polar_workspace *w, const fz_tile
       if (!w->wanted[t] && !w->wanted[t + 1]) continue;
       fz_polar_group_add(p, w, level, &l->packet[k], i * l->shifts + t, &g);
       if (g.n < FZ_POLAR_ROWS) continue;
-      score_group(p, w, level, &l->packet[k], &g, spectra, best);
+      score_group(p, w, level, &l->packet[k], &g, spectra);
       fz_polar_group_clear(p, w, level, &l->packet[k], &g);
     }
   }
-  if (g.n) score_group(p, w, level, &l->packet[k], &g, spectra, best);
+  if (g.n) score_group(p, w, level, &l->packet[k], &g, spectra);
 }
 
 static double mass_above(const fz_real *cell, ptrdiff_t n, double best, double depth) {
@@ -88,13 +87,20 @@ static double mass_above(const fz_real *cell, ptrdiff_t n, double best, double d
   return sum;
 }
 
-/* Mark the most massive cells until they hold the wanted share; returns the share. */
+/* Mark the most massive cells until they hold the wanted share, and those that could be as good as the best one for all
+ * that a cell's middle tells; returns the share. */
 static double choose(const fz_real *cell, ptrdiff_t n, double share, uint8_t *chosen) {
-  double best = NOTHING, depth = 1;
-  for (ptrdiff_t i = 0; i < n; i++) best = fmax(best, cell[i]);
+  double best = NOTHING, depth = 1, mean = 0, seen = 0;
+  for (ptrdiff_t i = 0; i < n; i++) {
+    if (cell[i] <= NOTHING) continue;
+    best = fmax(best, cell[i]);
+    mean += cell[i];
+    seen++;
+  }
   double total = mass_above(cell, n, best, FAR);
   while (depth < FAR && mass_above(cell, n, best, depth) < share * total) depth += 0.5;
-  for (ptrdiff_t i = 0; i < n; i++) chosen[i] = cell[i] >= best - depth;
+  depth = fmax(depth, OFF_CENTRE * (best - mean / seen));
+  for (ptrdiff_t i = 0; i < n; i++) chosen[i] = cell[i] > NOTHING && cell[i] >= best - depth;
   return mass_above(cell, n, best, depth) / total;
 }
 
@@ -103,10 +109,8 @@ void fz_polar_search(const fz_polar *p, fz_polar_workspace *w, const fz_tile *ti
   for (int level = 0; level < p->n_levels - 1; level++) {
     const fz_polar_level *l = &p->level[level];
     ptrdiff_t cells = l->q->n_shifts * cells_per_shift(l);
-    double best[FZ_TILE_MOST];
-    for (int i = 0; i < tile->n; i++) best[i] = NOTHING;
     for (ptrdiff_t c = 0; c < tile->n * cells; c++) w->cell[level][c] = NOTHING;
-    for (ptrdiff_t k = 0; k < l->n_packets; k++) score_packet(p, w, tile, level, k, best);
+    for (ptrdiff_t k = 0; k < l->n_packets; k++) score_packet(p, w, tile, level, k);
     for (int i = 0; i < tile->n; i++)
       w->captured[i] *= choose(w->cell[level] + i * cells, cells, p->setup.captured, w->chosen[level] + i * cells);
   }

@@ -141,11 +141,12 @@ int64_t fz_stage_bytes(const fz_dataset *data, const fz_stage_spec *spec) {
                           spec->shift_radius_px) == FZ_OK &&
       (spec->engine == FZ_ENGINE_DIRECT || open_polar_grids(&probe, spec) == FZ_OK)) {
     fz_engine_setup setup = fz_stage_engine_setup(&probe);
-    int64_t points = 3 * (int64_t)probe.rings.n_rings * probe.rings.n_angles / 2;
+    int64_t points = 2 * ((int64_t)probe.rings.kmax + 1) * probe.rings.n_angles;
     int64_t tile = data->tile_size * (box2 * 4 + 24 * (int64_t)probe.frequencies.padded + 8 * points);
     int64_t engine = spec->engine == FZ_ENGINE_DIRECT ? fz_engine_direct_bytes(&setup, spec->double_precision)
                      : spec->double_precision         ? fz_engine_polar_bytes_f64(&setup)
                                                       : fz_engine_polar_bytes_f32(&setup);
+    if (spec->engine == FZ_ENGINE_POLAR) engine += fz_image_rings_bytes(&probe.frequencies, &probe.rings);
     bytes = engine + spec->threads * (tile + 16 * box2);
   }
   fz_stage_close(&probe);

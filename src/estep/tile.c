@@ -22,7 +22,7 @@ fz_status fz_tile_init(fz_tile *tile, int capacity, const fz_frequencies *f, con
     ptrdiff_t size = capacity * ring_points(rings);
     tile->ring_re = fz_alloc(size, sizeof(double));
     tile->ring_im = fz_alloc(size, sizeof(double));
-    tile->ring_c2 = fz_alloc(size, sizeof(double));
+    tile->ring_c2 = fz_alloc(capacity * ring_points(rings->norm), sizeof(double));
     complete = complete && tile->ring_re && tile->ring_im && tile->ring_c2;
   }
   if (complete) return FZ_OK;
@@ -69,11 +69,14 @@ void fz_tile_set_rings(fz_tile *tile, int i, const fz_image_rings *convert, void
   FZ_ASSERT(rings == fz_image_rings_of(convert));
   fz_image_rings_make(convert, tile->re + lattice, tile->im + lattice, scratch, tile->ring_re + row,
                       tile->ring_im + row);
-  double per_A = 1.0 / (box * optics->pixel_A), *c2 = tile->ring_c2 + row;
-  for (int ring = 0; ring < rings->n_rings; ring++) {
-    double r = rings->radius[ring] * per_A, w = rings->weight[ring] / sigma2[lround(rings->radius[ring])];
-    for (int a = 0; a < rings->n_angles / 2; a++) {
-      double c = fz_ctf_value(ctf, optics, r * rings->cosine[a], r * rings->sine[a]);
+  const fz_rings *norm = rings->norm;
+  double per_A = 1.0 / (box * optics->pixel_A), *c2 = tile->ring_c2 + i * ring_points(norm);
+  for (int ring = 0; ring < norm->n_rings; ring++) {
+    double k = norm->radius[ring], r = k * per_A;
+    /* Rings half-way between shells belong to both. */
+    double w = norm->weight[ring] * 0.5 * (1 / sigma2[(int)fmax(1, floor(k))] + 1 / sigma2[(int)ceil(k)]);
+    for (int a = 0; a < norm->n_angles / 2; a++) {
+      double c = fz_ctf_value(ctf, optics, r * norm->cosine[a], r * norm->sine[a]);
       *c2++ = c * c * w;
     }
   }

@@ -15,7 +15,7 @@
 #include "model/projector.h"
 
 enum { M = 18, KMAX = 5, ANGLES = 40, IMAGES = 6, CLASSES = 2, VOXELS = M * M * M };
-static const double SUPPORT = 0.42; /* boxes */
+static const double SUPPORT = 0.42, PI = 3.14159265358979323846; /* boxes */
 
 typedef struct fixture {
   fz_frequencies f;
@@ -28,23 +28,30 @@ typedef struct fixture {
   bool modal; /* engines made for this */
 } fixture;
 
+static double ctf(double radius, double angle, int image) {
+  return cos(0.7 * radius + 0.4 * cos(2 * angle - image) + image);
+}
+
 static void fill_tile(fixture *x, fz_random *r) {
-  ptrdiff_t points = (ptrdiff_t)x->rings.n_rings * ANGLES / 2;
+  const fz_rings *norm = x->rings.norm;
+  ptrdiff_t points = (ptrdiff_t)x->rings.n_rings * ANGLES / 2, more = (ptrdiff_t)norm->n_rings * ANGLES / 2;
   x->tile = (fz_tile){.n = IMAGES};
   x->tile.ring_re = fz_alloc(IMAGES * points, sizeof(double));
   x->tile.ring_im = fz_alloc(IMAGES * points, sizeof(double));
-  x->tile.ring_c2 = fz_alloc(IMAGES * points, sizeof(double));
+  x->tile.ring_c2 = fz_alloc(IMAGES * more, sizeof(double));
   x->tile.power = fz_alloc((ptrdiff_t)IMAGES * x->f.n_shells, sizeof(double));
-  for (int i = 0; i < IMAGES; i++)
+  for (int i = 0; i < IMAGES; i++) {
     for (ptrdiff_t p = 0; p < points; p++) {
-      double angle = 2 * 3.14159265358979323846 * (double)(p % (ANGLES / 2)) / ANGLES;
-      double c = cos(0.7 * (double)(p / (ANGLES / 2)) + 0.4 * cos(2 * angle - i) + i),
-             w = x->rings.weight[p / (ANGLES / 2)];
-      double re = fz_random_normal(r), im = fz_random_normal(r);
-      x->tile.ring_re[i * points + p] = c * w * re;
-      x->tile.ring_im[i * points + p] = c * w * im;
-      x->tile.ring_c2[i * points + p] = c * c * w;
+      double radius = x->rings.radius[p / (ANGLES / 2)], angle = 2 * PI * (double)(p % (ANGLES / 2)) / ANGLES;
+      double c = ctf(radius, angle, i), w = 2 * PI * radius / ANGLES * fz_taper(radius, KMAX);
+      x->tile.ring_re[i * points + p] = c * w * fz_random_normal(r);
+      x->tile.ring_im[i * points + p] = c * w * fz_random_normal(r);
     }
+    for (ptrdiff_t p = 0; p < more; p++) {
+      double c = ctf(norm->radius[p / (ANGLES / 2)], 2 * PI * (double)(p % (ANGLES / 2)) / ANGLES, i);
+      x->tile.ring_c2[i * more + p] = c * c * norm->weight[p / (ANGLES / 2)];
+    }
+  }
 }
 
 static void build(fixture *x) {
@@ -122,29 +129,40 @@ typedef struct plain {
   int class_index, direction, psi, shift;
 } plain;
 
-/* All poses in plain loops over the points of half the circle, each counted twice. */
+/* Score of one pose from samples of its slice: half the circle, each point counted twice. */
+static double plain_score(const fixture *x, int image, int t, const float *re, const float *im, const float *norm_re,
+                          const float *norm_im) {
+  ptrdiff_t points = (ptrdiff_t)x->rings.n_rings * ANGLES / 2, more = (ptrdiff_t)x->rings.norm->n_rings * ANGLES / 2;
+  double score = x->q.log_shift_weight[t];
+  for (ptrdiff_t p = 0; p < points; p++) {
+    double r = x->rings.radius[p / (ANGLES / 2)], theta = 2 * PI * (double)(p % (ANGLES / 2)) / ANGLES;
+    double phase = 2 * PI / M * r * (cos(theta) * x->q.shift_x_px[t] + sin(theta) * x->q.shift_y_px[t]);
+    double c = cos(phase), s = -sin(phase), sr = re[p] * c - im[p] * s, si = re[p] * s + im[p] * c;
+    score += 2 * (x->tile.ring_re[image * points + p] * sr + x->tile.ring_im[image * points + p] * si);
+  }
+  for (ptrdiff_t p = 0; p < more; p++)
+    score -= x->tile.ring_c2[image * more + p] * ((double)norm_re[p] * norm_re[p] + (double)norm_im[p] * norm_im[p]);
+  return score;
+}
+
+/* All poses in plain loops. */
 static plain plain_posterior(const fixture *x, int image) {
-  ptrdiff_t points = (ptrdiff_t)x->rings.n_rings * ANGLES / 2;
-  float *re = fz_alloc(points, sizeof *re), *im = fz_alloc(points, sizeof *im);
-  double total = 0, turn = 2 * 3.14159265358979323846;
+  ptrdiff_t more = (ptrdiff_t)x->rings.norm->n_rings * ANGLES / 2;
+  float *s[4];
+  double total = 0;
   plain out = {.best = -1e30};
+  for (int i = 0; i < 4; i++) s[i] = fz_alloc(more, sizeof *s[i]);
   for (int k = 0; k < CLASSES; k++) {
     fz_projector *projector = fz_projector_create(M, KMAX);
     fz_projector_set(projector, x->voxel[k], 1.0);
     for (int d = 0; d < x->q.n_directions; d++)
       for (int psi = 0; psi < ANGLES; psi++) {
         fz_rotation a = fz_quadrature_rotation(&x->q, d, psi);
-        fz_projector_rings(projector, &x->rings, &a, re, im);
+        fz_projector_rings(projector, &x->rings, &a, s[0], s[1]);
+        fz_projector_rings(projector, x->rings.norm, &a, s[2], s[3]);
         for (int t = 0; t < x->q.n_shifts; t++) {
-          double score = log(x->prior[k] / (x->q.n_directions * ANGLES)) + x->q.log_shift_weight[t];
-          for (ptrdiff_t p = 0; p < points; p++) {
-            double r = x->rings.radius[p / (ANGLES / 2)], theta = turn * (double)(p % (ANGLES / 2)) / ANGLES;
-            double phase = turn / M * r * (cos(theta) * x->q.shift_x_px[t] + sin(theta) * x->q.shift_y_px[t]);
-            double c = cos(phase), s = -sin(phase), sr = re[p] * c - im[p] * s, si = re[p] * s + im[p] * c;
-            ptrdiff_t at = image * points + p;
-            score +=
-                2 * (x->tile.ring_re[at] * sr + x->tile.ring_im[at] * si) - x->tile.ring_c2[at] * (sr * sr + si * si);
-          }
+          double score =
+              log(x->prior[k] / (x->q.n_directions * ANGLES)) + plain_score(x, image, t, s[0], s[1], s[2], s[3]);
           total += exp(score);
           out.moment += exp(score) * score;
           if (score > out.best) out = (plain){0, score, out.moment, k, d, psi, t};
@@ -152,8 +170,7 @@ static plain plain_posterior(const fixture *x, int image) {
       }
     fz_projector_destroy(&projector);
   }
-  fz_free(&re);
-  fz_free(&im);
+  for (int i = 0; i < 4; i++) fz_free(&s[i]);
   out.gain = log(total);
   out.moment /= total;
   return out;
@@ -167,13 +184,13 @@ static void posterior_is_that_of_plain_sums(void **state) {
   gains(&x, fz_engine_polar_f64, 1, NULL, posterior);
   for (int i = 0; i < 3; i++) {
     plain expected = plain_posterior(&x, i);
-    assert_true(fabs(posterior[i].gain - expected.gain) < 5e-3); /* white images: what spectra leave out */
-    assert_true(fabs(posterior[i].entropy - (expected.gain - expected.moment)) < 5e-3);
+    assert_true(fabs(posterior[i].gain - expected.gain) < 1e-2); /* white images: what spectra leave out */
+    assert_true(fabs(posterior[i].entropy - (expected.gain - expected.moment)) < 1e-2);
     assert_int_equal(posterior[i].class_index, expected.class_index);
     assert_int_equal(posterior[i].direction, expected.direction);
     assert_int_equal(posterior[i].psi, expected.psi);
     assert_int_equal(posterior[i].shift, expected.shift);
-    assert_true(fabs(log(posterior[i].peak) - (expected.best - expected.gain)) < 5e-3);
+    assert_true(fabs(log(posterior[i].peak) - (expected.best - expected.gain)) < 1e-2);
   }
   drop(&x);
 }

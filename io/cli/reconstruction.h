@@ -13,7 +13,8 @@
 
 /* The options' values; strings are borrowed, 0 asks for the automatic value. */
 typedef struct fz_reconstruction_request {
-  const char *particles, *output, *init, *algorithm, *precision, *schedule, *config, *directions, *marginalization, *engine;
+  const char *particles, *output, *init, *algorithm, *precision, *schedule, *config, *directions, *marginalization,
+      *engine;
   int64_t seed, starts, classes, batch, max_passes, threads, pose_blocks;
   double max_resolution_A, mask_diameter_A, shift_range_A, shift_step_A, angular_step_deg, step;
   double checkpoint_interval, max_time, max_memory_GB, max_excluded_percent;

@@ -172,9 +172,11 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
        .type = FZ_OPTION_CHOICE,
        .target = &r.marginalization,
        .default_text = "exhaustive",
-       .choices = "exhaustive|modal",
-       .help = "exhaustive: every pose counts by its probability; modal: only the best one does (projection matching), "
-               "and the gain is that of the best pose, not comparable with a marginal one"},
+       .choices = "exhaustive|adaptive|modal",
+       .help =
+           "exhaustive: every pose counts by its probability; adaptive: coarse samplings at low resolution rule out "
+           "poses first, the others count (polar engine); modal: only the best pose does (projection matching), "
+           "and the gain is that of the best pose, not comparable with a marginal one"},
       {.name = "engine",
        .type = FZ_OPTION_CHOICE,
        .target = &r.engine,

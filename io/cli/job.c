@@ -57,14 +57,27 @@ static double seconds_left(const fz_job *job, const progress *p) {
   return done > 1e-3 ? (now() - p->began) * left / done : -1;
 }
 
+/* Mean over the images scored so far. */
+static double captured_share(const fz_dataset *data) {
+  double sum = 0, n = 0;
+  for (int64_t i = 0; i < data->n; i++) {
+    const fz_image_state *s = &data->state[data->particle[i]];
+    sum += s->visited * s->captured;
+    n += s->visited;
+  }
+  return n > 0 ? sum / n : 1;
+}
+
 static void report(const fz_job *job, progress *p, const char *what) {
   const fz_run *run = job->run;
   int64_t place = (run->phase * FZ_RUN_STARTS_MAX + run->start) * 100 + run->rung + run->pass;
   if (place == p->place && now() - p->last_report < REPORT_EVERY) return;
-  char left[40] = "";
+  char left[40] = "", captured[40] = "";
+  if (run->settings.marginalization == FZ_MARGINALIZATION_ADAPTIVE)
+    snprintf(captured, sizeof captured, ", captured %.4f", captured_share(run->data));
   double seconds = seconds_left(job, p);
   if (seconds >= 0) snprintf(left, sizeof left, ", about %.0f s left", seconds);
-  fz_log(FZ_LOG_INFO, "%-28s gain %8.3f per image, %3.0f %%, %.0f s%s", what, run->last_gain,
+  fz_log(FZ_LOG_INFO, "%-28s gain %8.3f per image%s, %3.0f %%, %.0f s%s", what, run->last_gain, captured,
          100 * fz_run_fraction(run), now() - p->began, left);
   p->place = place;
   p->last_report = now();
@@ -95,6 +108,7 @@ static fz_status append_record(const fz_job *job, progress *p, const char *what,
   fz_io_json_i64(&json, "step", p->steps);
   fz_io_json_text(&json, "place", what);
   fz_io_json_f64(&json, "gain", run->last_gain);
+  fz_io_json_f64(&json, "captured", captured_share(run->data));
   fz_io_json_f64(&json, "passes", run->passes);
   fz_io_json_f64(&json, "fraction", fz_run_fraction(run));
   fz_io_json_f64(&json, "seconds", seconds);

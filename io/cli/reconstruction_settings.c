@@ -46,6 +46,11 @@ static fz_status parse_ladder(const char *text, int limit, fz_schedule *schedule
   return schedule->n_ladder ? FZ_OK : fz_fail(err, FZ_EINVAL, "--kmax-schedule is empty");
 }
 
+static fz_marginalization marginalization_named(const char *name) {
+  if (!strcmp(name, "adaptive")) return FZ_MARGINALIZATION_ADAPTIVE;
+  return strcmp(name, "modal") ? FZ_MARGINALIZATION_EXHAUSTIVE : FZ_MARGINALIZATION_MODAL;
+}
+
 fz_status fz_reconstruction_settings(fz_reconstruction *s, fz_run_settings *out, fz_error *err) {
   const fz_reconstruction_request *r = s->r;
   const fz_dataset *data = &s->data;
@@ -57,21 +62,22 @@ fz_status fz_reconstruction_settings(fz_reconstruction *s, fz_run_settings *out,
                      data->box * data->pixel_A / (nyquist + 1.0), data->box * data->pixel_A / 3);
     limit = shell < nyquist ? (int)shell : nyquist;
   }
-  *out = (fz_run_settings){
-      .seed = (uint64_t)r->seed,
-      .starts = s->initial ? 1 : (int)r->starts,
-      .n_classes = (int)r->classes,
-      .threads = s->threads,
-      .engine = strcmp(r->engine, "direct") ? FZ_ENGINE_POLAR : FZ_ENGINE_DIRECT,
-      .double_precision = !strcmp(r->precision, "double"),
-      .marginalization = strcmp(r->marginalization, "modal") ? FZ_MARGINALIZATION_EXHAUSTIVE : FZ_MARGINALIZATION_MODAL,
-      .cache_bytes = SLICE_CACHE,
-      .kind = fz_optimizer_find(r->algorithm),
-      .optimizer = fz_optimizer_options_default(),
-      .schedule = fz_schedule_default(data->n, limit),
-      .max_refine_passes = (int)r->max_passes,
-      .initial = s->initial,
-      .initial_kmax = 8};
+  *out = (fz_run_settings){.seed = (uint64_t)r->seed,
+                           .starts = s->initial ? 1 : (int)r->starts,
+                           .n_classes = (int)r->classes,
+                           .threads = s->threads,
+                           .engine = strcmp(r->engine, "direct") ? FZ_ENGINE_POLAR : FZ_ENGINE_DIRECT,
+                           .double_precision = !strcmp(r->precision, "double"),
+                           .marginalization = marginalization_named(r->marginalization),
+                           .cache_bytes = SLICE_CACHE,
+                           .kind = fz_optimizer_find(r->algorithm),
+                           .optimizer = fz_optimizer_options_default(),
+                           .schedule = fz_schedule_default(data->n, limit),
+                           .max_refine_passes = (int)r->max_passes,
+                           .initial = s->initial,
+                           .initial_kmax = 8};
+  if (out->marginalization == FZ_MARGINALIZATION_ADAPTIVE && out->engine == FZ_ENGINE_DIRECT)
+    return fz_fail(err, FZ_EINVAL, "--marginalization adaptive needs the polar engine: leave out --engine direct");
   out->optimizer.batch_images = r->batch;
   if (r->step > 0) out->optimizer.step = r->step;
   if (r->batch > data->n)

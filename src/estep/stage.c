@@ -75,7 +75,8 @@ static fz_status open_polar_grids(fz_stage *stage, const fz_stage_spec *spec) {
                            .shift_sd_px = spec->shift_sd_px,
                            .turn = spec->turn};
   fz_status st = fz_rings_init(&stage->rings, spec->kmax, spec->n_psi);
-  if (st == FZ_OK && spec->adaptive) st = fz_coarse_levels_init(stage->coarse, &stage->n_coarse, &fine);
+  if (st == FZ_OK && spec->marginalization == FZ_MARGINALIZATION_ADAPTIVE)
+    st = fz_coarse_levels_init(stage->coarse, &stage->n_coarse, &fine);
   return st;
 }
 
@@ -153,7 +154,7 @@ int64_t fz_stage_bytes(const fz_dataset *data, const fz_stage_spec *spec) {
   return bytes;
 }
 
-static void record(const fz_stage *stage, const fz_image_posterior *p, fz_image_state *state) {
+static void record(const fz_stage *stage, const fz_image_posterior *p, double captured, fz_image_state *state) {
   const fz_quadrature *q = &stage->quadrature;
   fz_rotation a = fz_quadrature_rotation(q, p->direction, p->psi);
   fz_rotation_to_euler(&a, &state->rot_deg, &state->tilt_deg, &state->psi_deg);
@@ -164,6 +165,7 @@ static void record(const fz_stage *stage, const fz_image_posterior *p, fz_image_
   state->peak = p->peak;
   state->class_index = p->class_index;
   state->visited = 1;
+  state->captured = captured;
 }
 
 fz_status fz_stage_fill_tile(const fz_stage *stage, int thread, int64_t index, fz_tile *tile, fz_error *err) {
@@ -193,6 +195,7 @@ void fz_stage_record(fz_stage *stage, int thread, int64_t tile, const double *ga
   fz_image_posterior posterior[FZ_TILE_MOST];
   fz_marginal_posterior(gain, part, stage->engine.n_pose_blocks, loaded->n, posterior);
   fz_marginal_add_tile(loaded, gain, &stage->layout, words);
+  const double *captured = stage->engine.captured ? stage->engine.captured(stage->engine.self, thread) : NULL;
   for (int i = 0; i < loaded->n; i++)
-    record(stage, &posterior[i], &data->state[data->particle[data->tile_first[tile] + i]]);
+    record(stage, &posterior[i], captured ? captured[i] : 1, &data->state[data->particle[data->tile_first[tile] + i]]);
 }

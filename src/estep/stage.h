@@ -9,6 +9,7 @@
 /* What becomes of the poses of an image. */
 typedef enum fz_marginalization {
   FZ_MARGINALIZATION_EXHAUSTIVE, /* every point of the quadrature counts by its posterior */
+  FZ_MARGINALIZATION_ADAPTIVE,   /* those points that coarser levels do not rule out; polar engine */
   FZ_MARGINALIZATION_MODAL       /* every point is scored, the best one counts alone */
 } fz_marginalization;
 
@@ -16,7 +17,6 @@ typedef enum fz_engine_kind { FZ_ENGINE_POLAR, FZ_ENGINE_DIRECT } fz_engine_kind
 
 typedef struct fz_stage_spec {
   fz_engine_kind engine;
-  bool adaptive; /* polar engine: search coarser levels first */
   int kmax, n_psi;
   fz_direction_grid directions;
   double shift_step_px, shift_radius_px, shift_sd_px;

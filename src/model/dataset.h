@@ -11,7 +11,7 @@
 
 /* What the last E-step said of one particle: FZ_IMAGE_STATE_NUMBERS doubles, so that tables of them can be exchanged
  * and written as plain arrays. */
-enum { FZ_IMAGE_STATE_NUMBERS = 12 };
+enum { FZ_IMAGE_STATE_NUMBERS = 13 };
 typedef struct fz_image_state {
   double rot_deg, tilt_deg, psi_deg;
   double shift_x_px, shift_y_px;   /* best displacement of the particle from the box centre */
@@ -19,6 +19,7 @@ typedef struct fz_image_state {
   double gain, entropy, peak;
   double class_index; /* 0 .. n_classes - 1 */
   double visited;     /* 1 once scored */
+  double captured;    /* share of the posterior, as coarser levels know it, that the poses looked at hold; 1: all */
 } fz_image_state;
 _Static_assert(sizeof(fz_image_state) == FZ_IMAGE_STATE_NUMBERS * sizeof(double), "a table of doubles");
 

@@ -3,6 +3,7 @@
 #include <chealpix.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "core/memory.h"
 #include "pose/spherical_design.h"
@@ -41,14 +42,45 @@ fz_direction_grid fz_direction_grid_design_like(int nside) {
   return (fz_direction_grid){FZ_DIRECTIONS_DESIGN, 2 * (int)lround(sqrt(24.0) * nside / 2) - 1};
 }
 
+typedef struct place {
+  long along;
+  double theta, phi;
+} place;
+
+static int by_place(const void *a, const void *b) {
+  const place *p = a, *q = b;
+  return (p->along > q->along) - (p->along < q->along);
+}
+
+/* Neighbours in space become neighbours in the list, along the nested curve of a fine HEALPix grid: packets and pose
+ * blocks are compact patches, which an adaptive search can leave out as a whole. */
+static fz_status order_directions(int n, double *theta, double *phi) {
+  enum { FINE = 4096 };
+  place *list = fz_alloc(n, sizeof *list);
+  if (!list) return FZ_ENOMEM;
+  for (int d = 0; d < n; d++) {
+    list[d] = (place){0, theta[d], phi[d]};
+    ang2pix_nest(FINE, theta[d], phi[d], &list[d].along);
+  }
+  qsort(list, (size_t)n, sizeof *list, by_place);
+  for (int d = 0; d < n; d++) {
+    theta[d] = list[d].theta;
+    phi[d] = list[d].phi;
+  }
+  fz_free(&list);
+  return FZ_OK;
+}
+
 static fz_status fill_directions(fz_quadrature *q, fz_direction_grid grid) {
   double *theta = q->tilt_deg, *phi = q->rot_deg;
   if (grid.kind == FZ_DIRECTIONS_DESIGN) {
-    fz_status st = fz_spherical_design(grid.order, q->n_directions, theta, phi, NULL);
-    if (st != FZ_OK) return st;
+    fz_status made = fz_spherical_design(grid.order, q->n_directions, theta, phi, NULL);
+    if (made != FZ_OK) return made;
   } else {
     for (int d = 0; d < q->n_directions; d++) pix2ang_ring(grid.order, d, &theta[d], &phi[d]);
   }
+  fz_status st = order_directions(q->n_directions, theta, phi);
+  if (st != FZ_OK) return st;
   for (int d = 0; d < q->n_directions; d++) {
     q->rot_deg[d] = phi[d] * 180.0 / PI;
     q->tilt_deg[d] = theta[d] * 180.0 / PI;

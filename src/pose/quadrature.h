@@ -7,7 +7,7 @@
 #include "pose/rotation.h"
 
 typedef enum fz_direction_kind {
-  FZ_DIRECTIONS_HEALPIX, /* order: nside; 12 nside^2 directions in ring order */
+  FZ_DIRECTIONS_HEALPIX, /* order: nside; 12 nside^2 directions */
   FZ_DIRECTIONS_DESIGN   /* order: degree t of a spherical design; about t^2/2 directions */
 } fz_direction_kind;
 
@@ -20,7 +20,7 @@ typedef struct fz_direction_grid {
 typedef struct fz_quadrature {
   int n_directions, n_psi; /* n_psi is a multiple of 4: quarter turns and conjugates come free */
   int n_shifts;
-  double *rot_deg, *tilt_deg; /* [n_directions] before the grid's turn */
+  double *rot_deg, *tilt_deg; /* [n_directions] before the grid's turn; neighbours in space next to each other */
   fz_rotation turn;
   double *shift_x_px, *shift_y_px; /* [n_shifts] in pixels of the full box */
   double *log_shift_weight;        /* [n_shifts], exp sums to 1 */

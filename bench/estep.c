@@ -13,7 +13,9 @@ static const fz_command page = {
         "(all scores, with norm term, maximum and sum of exponentials) and the whole E-step (that, and a second sweep "
         "for posterior weights and statistics), once with a broad and once with a concentrated posterior. The engines "
         "take turns; rates are medians over the repetitions, ratios are medians of the ratios within a repetition. "
-        "`plain` is one matrix product of shifted images by slices at every in-plane angle, a yardstick. "
+        "`plain` is one matrix product of shifted images by slices at every in-plane angle, a yardstick; `adaptive` is "
+        "the "
+        "polar engine after a search that rules poses out, which count as scored. "
         "Times are processor seconds, without the making of slices. `share` is exp(entropy) over the number of poses; "
         "`effective` are the Gflop/s of an evaluation by the definition of the score.\n"
         "\n"
@@ -36,6 +38,7 @@ static fz_status measure(fz_estep_bench *b, int kmax, fz_error *err) {
   fz_bench_image_set set = {0};
   double pixels = (double)plan.box * plan.box, peak = fz_bench_sgemm_peak(2);
   fz_status st;
+  b->repeats = b->settings->repeats ? (int)b->settings->repeats : plan.repeats;
   if (peak > b->peak_gflops) b->peak_gflops = peak;
   what.snr = CONCENTRATED / pixels;
   FZ_TRY(fz_bench_image_set_simulate(b->comm, &what, &set, err));
@@ -55,9 +58,9 @@ done:
 }
 
 static void print_heading(void) {
-  printf("%4s %-7s %-12s %5s x %3s x %-4s %6s %7s %9s %9s %9s %7s %15s\n", "kmax", "engine", "posterior", "dir", "psi",
+  printf("%4s %-8s %-12s %5s x %3s x %-4s %6s %7s %9s %9s %9s %7s %15s\n", "kmax", "engine", "posterior", "dir", "psi",
          "shift", "images", "share", "sweep", "E-step", "effective", "/plain", "/direct");
-  printf("%46s %7s %19s %9s %7s %7s %7s\n", "", "%", "million scores/s", "Gflop/s", "sweep", "sweep", "E-step");
+  printf("%47s %7s %19s %9s %7s %7s %7s\n", "", "%", "million scores/s", "Gflop/s", "sweep", "sweep", "E-step");
 }
 
 /* Every number of a list such as 8,16,32. */
@@ -106,8 +109,8 @@ int main(int argc, char **argv) {
       {"kmax", FZ_OPTION_TEXT, &s.kmax, .default_text = "8,16,32,64", .metavar = "LIST",
        .help = "Band limits in shells.", .group = "Measurement"},
       {"engine", FZ_OPTION_TEXT, &s.engine, .default_text = "all", .metavar = "NAME", .help = "One engine, or all."},
-      {"repeats", FZ_OPTION_INT, &s.repeats, .default_text = "3", .minimum = 1, .maximum = FZ_BENCH_REPEATS_MOST,
-       .metavar = "N", .help = "Repetitions of each measurement."},
+      {"repeats", FZ_OPTION_INT, &s.repeats, .minimum = 0, .maximum = FZ_BENCH_REPEATS_MOST, .metavar = "N",
+       .help = "Repetitions of each measurement. 0: by the band limit, five to one."},
       {"json", FZ_OPTION_TEXT, &s.json, .metavar = "FILE", .help = "Write all figures to this file."},
       {"nside", FZ_OPTION_INT, &s.nside, .minimum = 0, .maximum = 256, .metavar = "N", .group = "Quadrature",
        .help = "HEALPix directions: 12 N squared. 0: what a reconstruction takes, or fewer where that takes too long."},

@@ -9,6 +9,7 @@
 #   --range PX --step PX   shifts on a grid of this step within this radius (8, 2)
 #   --size PX       image size of the scoring, twice the band limit in shells (20)
 #   --repeats N     repetitions; the programs take turns, medians count (3)
+#   --engine NAME   of Frazil (polar)
 #   --need RATIO    exit code 0 when Frazil's scores per second and core exceed RELION's this many times (300)
 #   --out DIR       files (relion_estep)
 #   --json FILE     the table for machines
@@ -20,10 +21,10 @@
 set -eu -o pipefail
 source "$(dirname "$0")/common.sh"
 
-n=100 snr=0.1 order=2 range=8 step=2 size=20 repeats=3 need=300 out=relion_estep json=
+n=100 snr=0.1 order=2 range=8 step=2 size=20 repeats=3 engine=polar need=300 out=relion_estep json=
 while [ $# -gt 0 ]; do
   case $1 in
-    --n | --snr | --order | --range | --step | --size | --repeats | --need | --out | --json)
+    --n | --snr | --order | --range | --step | --size | --repeats | --engine | --need | --out | --json)
       need_value "$@"
       printf -v "${1#--}" '%s' "$2"
       shift 2 ;;
@@ -73,9 +74,8 @@ for ((r = 1; r <= repeats; r++)); do
   read -r user system <full.time
   full_user+=("$(calculate "$user - $rest_user")")
   full_all+=("$(calculate "$user + $system - $rest_user - $rest_system")")
-  "$bench_estep" --particles data/particles.star --map data/truth.mrc --kmax $((size / 2)) --nside $((1 << order)) \
+  "$bench_estep" --engine "$engine" --particles data/particles.star --map data/truth.mrc --kmax $((size / 2)) --nside $((1 << order)) \
     --shift-step "$step" --shift-range "$range" --repeats 1 --json frazil.json >frazil.txt
-  # The last row is the fastest engine's.
   frazil_sweep+=("$(last_metric frazil.json first_sweep_scores_per_s)")
   frazil_estep+=("$(last_metric frazil.json estep_scores_per_s)")
   sweep_ms+=("$(last_metric frazil.json first_sweep_ms_per_image)")
@@ -85,7 +85,6 @@ done
 poses=$(coarse full NrHiddenVariableSamplingPoints) orientations=$(coarse full NrOrientations) shifts=$(coarse full NrTranslations)
 our_poses=$(last_metric frazil.json poses) directions=$(last_metric frazil.json directions)
 in_plane=$(last_metric frazil.json in_plane) our_shifts=$(last_metric frazil.json shifts)
-engine=$(sed -n 's/.*"engine": "\([a-z]*\)".*/\1/p' frazil.json | tail -1)
 [ $((orientations * shifts)) = "$poses" ] || die "RELION's poses are not understood: $orientations x $shifts, but $poses"
 [ "$shifts" = "$our_shifts" ] || die "the shift grids differ: RELION has $shifts, Frazil $our_shifts"
 [ $((orientations % directions)) = 0 ] || die "the directions differ: RELION has $orientations orientations, Frazil $directions directions"

@@ -8,7 +8,11 @@
 #include "core/memory.h"
 #include "model/resample.h"
 
-static const fz_bench_engine engines[] = {{"direct", fz_engine_direct_f32}, {"plain", fz_bench_plain_create}};
+static const fz_bench_engine engines[] = {
+    {"direct", FZ_ENGINE_DIRECT, FZ_MARGINALIZATION_EXHAUSTIVE, fz_engine_direct_f32},
+    {"plain", FZ_ENGINE_DIRECT, FZ_MARGINALIZATION_EXHAUSTIVE, fz_bench_plain_create},
+    {"polar", FZ_ENGINE_POLAR, FZ_MARGINALIZATION_EXHAUSTIVE, fz_engine_polar_f32},
+    {"adaptive", FZ_ENGINE_POLAR, FZ_MARGINALIZATION_ADAPTIVE, fz_engine_polar_f32}};
 
 const fz_bench_engine *fz_bench_engine_at(int i) {
   return i >= 0 && i < (int)(sizeof engines / sizeof engines[0]) ? &engines[i] : NULL;
@@ -58,7 +62,10 @@ static fz_status fill_tiles(fz_bench_scoring *s, int n_tiles, fz_error *err) {
 fz_status fz_bench_scoring_open(fz_bench_image_set *set, const fz_stage_spec *spec, const fz_bench_engine *engine,
                                 int n_tiles, bool profiled, fz_bench_scoring *s, fz_error *err) {
   *s = (fz_bench_scoring){0};
-  fz_status st = fz_stage_open(&s->stage, &set->data, spec, err);
+  fz_stage_spec with = *spec;
+  with.engine = engine->kind;
+  with.marginalization = engine->marginalization;
+  fz_status st = fz_stage_open(&s->stage, &set->data, &with, err);
   if (st != FZ_OK) return st;
   if (profiled && !(s->profile = fz_alloc(spec->threads, sizeof *s->profile))) st = FZ_ENOMEM;
   if (st == FZ_OK) st = exchange_engine(s, engine);
@@ -82,6 +89,14 @@ void fz_bench_scoring_close(fz_bench_scoring *s) {
 double fz_bench_scoring_poses(const fz_bench_scoring *s) {
   const fz_quadrature *q = &s->stage.quadrature;
   return (double)q->n_directions * q->n_psi * q->n_shifts;
+}
+
+double fz_bench_scoring_captured(const fz_bench_scoring *s, int thread, int tile) {
+  const fz_engine *e = &s->stage.engine;
+  const double *captured = e->captured ? e->captured(e->self, thread) : NULL;
+  double sum = 0;
+  for (int i = 0; i < s->tile[tile].n; i++) sum += captured ? captured[i] : 1;
+  return sum / s->tile[tile].n;
 }
 
 bool fz_bench_scoring_has_estep(const fz_bench_scoring *s) {

@@ -8,10 +8,13 @@
 
 typedef struct fz_bench_engine {
   const char *name;
+  fz_engine_kind kind; /* of the stage that it runs in, as is the next */
+  fz_marginalization marginalization;
   fz_status (*create)(const fz_engine_setup *setup, fz_engine *engine);
 } fz_bench_engine;
 
-/** The engines there are, the direct one first, the fastest last; NULL past the last.  `plain` has no second sweep. */
+/** The ways of scoring there are: direct, plain (common/plain.h; no second sweep), polar, and adaptive, which is the
+ * polar engine after a search that rules poses out; NULL past the last. */
 const fz_bench_engine *fz_bench_engine_at(int i);
 /** NULL when there is none of this name. */
 const fz_bench_engine *fz_bench_engine_find(const char *name);
@@ -36,6 +39,10 @@ double fz_bench_scoring_poses(const fz_bench_scoring *scoring);
 
 /** The engine can do a whole E-step. */
 bool fz_bench_scoring_has_estep(const fz_bench_scoring *scoring);
+
+/** Mean over the images of the tile that `thread` did last of the share of the posterior that was looked at; 1 when all
+ * of it was. */
+double fz_bench_scoring_captured(const fz_bench_scoring *scoring, int thread, int tile);
 
 /** What there is to time.  The first sweep scores every pose, norm term, maximum and sum of exponentials included; the
  *  E-step is that and the second sweep: posterior weights and statistics. */

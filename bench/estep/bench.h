@@ -19,13 +19,14 @@ typedef struct fz_estep_bench {
   fz_bench_machine machine;
   fz_bench_report report;
   double peak_gflops; /* SGEMM, the best so far */
+  int repeats;        /* of the present measurements */
 } fz_estep_bench;
 
 /* Sizes for one band limit, so that it is done within a minute.  The rate per score hardly depends on the number of
  * directions, so slow engines get fewer of them; but too few would show the merging of a tile's sums as larger than it
  * is. */
 typedef struct fz_estep_plan {
-  int kmax, box, tile_size, n_tiles;
+  int kmax, box, tile_size, n_tiles, repeats;
   int nside, nside_direct, nside_plain; /* 0: what a reconstruction takes */
 } fz_estep_plan;
 
@@ -35,6 +36,8 @@ fz_stage_spec fz_estep_spec(const fz_estep_settings *s, int box, int kmax, int n
 /** The settings ask for this engine. */
 int fz_estep_wants(const fz_estep_settings *s, const fz_bench_engine *engine);
 int fz_estep_nside(const fz_estep_plan *plan, const fz_bench_engine *engine);
+/** What its likelihoods are compared with, and on how many directions; NULL for the direct engine. */
+const fz_bench_engine *fz_estep_reference(const fz_estep_plan *plan, const fz_bench_engine *engine, int *nside);
 /** A row of the report with the fields that all have: what, kmax, engine, the quadrature. */
 fz_io_json fz_estep_row(const char *what, const fz_bench_engine *engine, const fz_bench_scoring *scoring);
 
@@ -43,7 +46,7 @@ fz_io_json fz_estep_row(const char *what, const fz_bench_engine *engine, const f
 /** Every engine on one core, by turns: rates of both jobs and their ratios to the first engine's. */
 fz_status fz_estep_rates(fz_estep_bench *b, const fz_estep_plan *plan, const char *posterior, fz_bench_image_set *set,
                          fz_error *err);
-/** Gains of each engine against the direct one's, image by image, on the direct engine's quadrature. */
+/** Gains of each engine against those of its reference on the same quadrature, image by image. */
 fz_status fz_estep_agreement(fz_estep_bench *b, const fz_estep_plan *plan, const char *posterior,
                              fz_bench_image_set *set, fz_error *err);
 /** The E-step of all tiles with two threads and with one, by turns, on the wall clock. */

@@ -7,7 +7,7 @@ static void tell(fz_estep_bench *b, const fz_bench_engine *engine, const fz_benc
                  double whole) {
   const fz_quadrature *q = &s->stage.quadrature;
   double poses = fz_bench_scoring_poses(s), n = (double)s->stage.data->n;
-  printf("%4d %-7s %5d x %3d x %-4d %10.0f %6.0f %9.1f %9.1f %10.2f %10.2f\n", s->stage.spec.kmax, engine->name,
+  printf("%4d %-8s %5d x %3d x %-4d %10.0f %6.0f %9.1f %9.1f %10.2f %10.2f\n", s->stage.spec.kmax, engine->name,
          q->n_directions, q->n_psi, q->n_shifts, poses, n, poses * n / scoring * 1e-6, poses * n / whole * 1e-6,
          1e3 * scoring / n, 1e3 * whole / n);
   fz_io_json row = fz_estep_row("files", engine, s);
@@ -37,15 +37,16 @@ fz_status fz_estep_files(fz_estep_bench *b, int kmax, fz_error *err) {
   enum { TILE = 64 };
   fz_bench_image_set set;
   fz_bench_scoring s;
+  b->repeats = b->settings->repeats ? (int)b->settings->repeats : 3;
   fz_status st = fz_bench_image_set_read(b->comm, b->settings->particles, b->settings->map, TILE, &set, err);
   if (st != FZ_OK) return st;
-  printf("%4s %-7s %5s x %3s x %-4s %10s %6s %9s %9s %10s %10s\n", "kmax", "engine", "dir", "psi", "shift", "poses",
+  printf("%4s %-8s %5s x %3s x %-4s %10s %6s %9s %9s %10s %10s\n", "kmax", "engine", "dir", "psi", "shift", "poses",
          "images", "sweep", "E-step", "sweep", "E-step");
-  printf("%42s %6s %19s %21s\n", "", "", "million scores/s", "ms per image");
+  printf("%43s %6s %19s %21s\n", "", "", "million scores/s", "ms per image");
   for (int i = 0; fz_bench_engine_at(i) && st == FZ_OK; i++) {
     const fz_bench_engine *engine = fz_bench_engine_at(i);
     double scoring[FZ_BENCH_REPEATS_MOST], whole[FZ_BENCH_REPEATS_MOST];
-    int n = (int)b->settings->repeats;
+    int n = b->repeats;
     if (!fz_estep_wants(b->settings, engine) || !strcmp(engine->name, "plain")) continue;
     fz_stage_spec spec = fz_estep_spec(b->settings, set.data.box, kmax, 0, 1);
     st = fz_bench_scoring_open(&set, &spec, engine, 1, false, &s, err);

@@ -4,17 +4,19 @@
 #include "optim/schedule.h"
 
 fz_estep_plan fz_estep_plan_for(int kmax) {
-  fz_estep_plan p = {.kmax = kmax, .box = 64, .tile_size = 64, .n_tiles = 4, .nside_plain = 2};
+  fz_estep_plan p = {.kmax = kmax, .box = 64, .tile_size = 64, .n_tiles = 4, .repeats = 5, .nside_plain = 2};
   if (kmax > 24) p.box = fz_work_box(kmax + kmax / 4);
   if (kmax > 8) {
     p.n_tiles = 2;
     p.nside_direct = 4;
   }
   if (kmax > 16) {
+    p.repeats = 3;
     p.nside = 12;
     p.nside_direct = 2;
   }
   if (kmax > 32) {
+    p.repeats = 1;
     p.nside = 6;
     p.nside_direct = p.nside_plain = 1;
   }
@@ -45,6 +47,12 @@ int fz_estep_wants(const fz_estep_settings *s, const fz_bench_engine *engine) {
 int fz_estep_nside(const fz_estep_plan *plan, const fz_bench_engine *engine) {
   if (!strcmp(engine->name, "direct")) return plan->nside_direct;
   return strcmp(engine->name, "plain") ? plan->nside : plan->nside_plain;
+}
+
+const fz_bench_engine *fz_estep_reference(const fz_estep_plan *plan, const fz_bench_engine *engine, int *nside) {
+  *nside = !strcmp(engine->name, "polar") ? plan->nside_direct : fz_estep_nside(plan, engine);
+  if (!strcmp(engine->name, "direct")) return NULL;
+  return fz_bench_engine_find(strcmp(engine->name, "adaptive") ? "direct" : "polar");
 }
 
 fz_io_json fz_estep_row(const char *what, const fz_bench_engine *engine, const fz_bench_scoring *scoring) {

@@ -61,7 +61,7 @@ static void look_at_posterior(const fz_bench_scoring *s, double *entropy, double
 
 static void tell(fz_estep_bench *b, const char *posterior, const contender *c, const contender *direct,
                  const contender *plain) {
-  int n = (int)b->settings->repeats;
+  int n = b->repeats;
   const fz_stage *stage = &c->scoring.stage;
   const fz_quadrature *q = &stage->quadrature;
   double first = median(c->rate[FZ_BENCH_FIRST_SWEEP], n), whole = median(c->rate[FZ_BENCH_ESTEP], n), entropy, share;
@@ -84,7 +84,7 @@ static void tell(fz_estep_bench *b, const char *posterior, const contender *c, c
   fz_io_json_i64(&row, "images", c->scoring.tile[0].n);
   fz_io_json_f64(&row, "entropy", entropy);
   fz_io_json_f64(&row, "flops_per_score_by_definition", flops);
-  printf("%4d %-7s %-12s %5d x %3d x %-4d %6d", stage->spec.kmax, c->engine->name, posterior, q->n_directions, q->n_psi,
+  printf("%4d %-8s %-12s %5d x %3d x %-4d %6d", stage->spec.kmax, c->engine->name, posterior, q->n_directions, q->n_psi,
          q->n_shifts, c->scoring.tile[0].n);
   for (size_t i = 0; i < sizeof figure / sizeof figure[0]; i++) {
     print_number(figure[i].width, figure[i].decimals, figure[i].print != 0 ? figure[i].print : figure[i].value);
@@ -109,7 +109,7 @@ fz_status fz_estep_rates(fz_estep_bench *b, const fz_estep_plan *plan, const cha
     time_tile(&c[n].scoring, FZ_BENCH_FIRST_SWEEP); /* memory is touched for the first time */
     n++;
   }
-  for (int r = 0; r < b->settings->repeats; r++)
+  for (int r = 0; r < b->repeats; r++)
     for (int job = FZ_BENCH_FIRST_SWEEP; job <= FZ_BENCH_ESTEP; job++)
       for (int i = 0; i < n; i++) c[i].rate[job][r] = c[i].scores / time_tile(&c[i].scoring, (fz_bench_job)job);
   for (int i = 0; i < n; i++) tell(b, posterior, &c[i], named(c, n, "direct"), named(c, n, "plain"));
@@ -118,41 +118,46 @@ done:
   return st;
 }
 
-static void tell_agreement(fz_estep_bench *b, const char *posterior, const fz_bench_engine *engine,
-                           const fz_bench_scoring *s, const fz_bench_scoring *reference) {
-  int n = s->tile[0].n;
-  double square = 0, largest = 0, gain = 0;
+static void tell_agreement(fz_estep_bench *b, const char *posterior, const fz_bench_engine *const *pair,
+                           const fz_bench_scoring *s) {
+  int n = s[0].tile[0].n;
+  double mean = 0, square = 0, largest = 0, gain = 0, captured = fz_bench_scoring_captured(&s[0], 0, 0);
   for (int i = 0; i < n; i++) {
-    double d = s->posterior[i].gain - reference->posterior[i].gain;
+    double d = s[0].posterior[i].gain - s[1].posterior[i].gain;
+    mean += d / n;
     square += d * d / n;
     largest = fmax(largest, fabs(d));
-    gain += reference->posterior[i].gain / n;
+    gain += s[1].posterior[i].gain / n;
   }
-  printf("     gains of %s and direct engine (%s, %d images, mean gain %.1f): rms difference %.2e, largest %.2e\n",
-         engine->name, posterior, n, gain, sqrt(square), largest);
-  fz_io_json row = fz_estep_row("agreement", engine, s);
+  printf("     %s - %s, gains of %d %s images: mean %.1e, rms %.1e, largest %.1e (mean gain %.1f", pair[0]->name,
+         pair[1]->name, n, posterior, mean, sqrt(square), largest, gain);
+  printf(captured < 1 ? ", captured %.5f)\n" : ")\n", captured);
+  fz_io_json row = fz_estep_row("agreement", pair[0], &s[0]);
+  fz_io_json_text(&row, "reference", pair[1]->name);
   fz_io_json_text(&row, "posterior", posterior);
   fz_io_json_f64(&row, "mean_gain", gain);
+  fz_io_json_f64(&row, "mean_gain_difference", mean);
   fz_io_json_f64(&row, "rms_gain_difference", sqrt(square));
   fz_io_json_f64(&row, "largest_gain_difference", largest);
+  fz_io_json_f64(&row, "captured", captured);
   fz_bench_report_add(&b->report, &row);
 }
 
 fz_status fz_estep_agreement(fz_estep_bench *b, const fz_estep_plan *plan, const char *posterior,
                              fz_bench_image_set *set, fz_error *err) {
-  const fz_bench_engine *direct = fz_bench_engine_find("direct");
   fz_bench_scoring s[2] = {0};
   fz_status st = FZ_OK;
   for (int k = 0; fz_bench_engine_at(k); k++) {
-    const fz_bench_engine *engine = fz_bench_engine_at(k), *pair[2] = {engine, direct};
-    if (engine == direct || !fz_estep_wants(b->settings, engine)) continue;
-    int nside = strcmp(engine->name, "plain") ? plan->nside_direct : plan->nside_plain;
+    int nside;
+    const fz_bench_engine *engine = fz_bench_engine_at(k);
+    const fz_bench_engine *pair[2] = {engine, fz_estep_reference(plan, engine, &nside)};
+    if (!pair[1] || !fz_estep_wants(b->settings, engine)) continue;
     fz_stage_spec spec = fz_estep_spec(b->settings, plan->box, plan->kmax, nside, 1);
     for (int i = 0; i < 2; i++) {
       FZ_TRY(fz_bench_scoring_open(set, &spec, pair[i], 1, false, &s[i], err));
       FZ_TRY(fz_bench_scoring_tile(&s[i], 0, 0, FZ_BENCH_FIRST_SWEEP));
     }
-    tell_agreement(b, posterior, engine, &s[0], &s[1]);
+    tell_agreement(b, posterior, pair, s);
     for (int i = 0; i < 2; i++) fz_bench_scoring_close(&s[i]);
   }
 done:

@@ -4,22 +4,13 @@
 
 #include "estep/bench.h"
 
-/* The fastest engine that is asked for and serves threads: the last, or the direct one. */
-static const fz_bench_engine *last_wanted(const fz_estep_settings *s) {
-  const fz_bench_engine *last = fz_bench_engine_find("direct");
-  for (int i = 0; fz_bench_engine_at(i); i++)
-    if (fz_estep_wants(s, fz_bench_engine_at(i)) && strcmp(fz_bench_engine_at(i)->name, "plain"))
-      last = fz_bench_engine_at(i);
-  return last;
-}
-
 fz_status fz_estep_threads(fz_estep_bench *b, const fz_estep_plan *plan, fz_bench_image_set *set, fz_error *err) {
-  const fz_bench_engine *engine = last_wanted(b->settings);
+  const fz_bench_engine *engine = fz_bench_engine_find("polar");
   fz_stage_spec spec = fz_estep_spec(b->settings, plan->box, plan->kmax, fz_estep_nside(plan, engine), 2);
   fz_bench_scoring s;
   double ratio[FZ_BENCH_REPEATS_MOST];
-  int n = (int)b->settings->repeats;
-  if (b->machine.cores < 2) return FZ_OK;
+  int n = b->repeats;
+  if (b->machine.cores < 2 || !fz_estep_wants(b->settings, engine)) return FZ_OK;
   fz_status st = fz_bench_scoring_open(set, &spec, engine, plan->n_tiles, false, &s, err);
   if (st != FZ_OK) return st;
   fz_bench_scoring_all(&s, 2, FZ_BENCH_ESTEP); /* memory is touched for the first time */
@@ -47,7 +38,7 @@ static void tell_profile(fz_estep_bench *b, const fz_bench_engine *engine, const
   fz_io_json row = fz_estep_row("profile", engine, s);
   fz_io_json_text(&row, "job", job);
   fz_io_json_f64(&row, "seconds", seconds);
-  printf("     %-7s %-11s", engine->name, job);
+  printf("     %-8s %-11s", engine->name, job);
   for (int i = 0; i < FZ_PHASES; i++) {
     char name[32];
     rest -= p->seconds[i];
@@ -66,7 +57,7 @@ static void tell_profile(fz_estep_bench *b, const fz_bench_engine *engine, const
 static fz_status profile_job(fz_estep_bench *b, const fz_bench_engine *engine, fz_bench_scoring *s, fz_bench_job job) {
   fz_engine_profile best = {0};
   double least = INFINITY;
-  for (int r = 0; r <= b->settings->repeats; r++) {
+  for (int r = 0; r <= b->repeats; r++) {
     *s->profile = (fz_engine_profile){0};
     fz_bench_scoring_reset(s);
     double began = fz_bench_wall_seconds();

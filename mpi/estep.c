@@ -1,5 +1,6 @@
 #include "mpi/estep.h"
 
+#include <omp.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -183,6 +184,17 @@ static fz_status work(fz_mpi_estep *e, const fz_mpi_row *row, const int64_t *til
   return FZ_OK;
 }
 
+/* What the engine has held back, of all ranks together: each puts its share of the pose blocks in place. */
+static void release_held(fz_mpi_estep *e, int64_t *words) {
+  const fz_engine *engine = &e->stage->engine;
+  ptrdiff_t first, count;
+  if (!engine->n_held) return;
+  fz_mpi_sum_i64(e->comm, engine->held, engine->n_held);
+  fz_mpi_slice(e->comm, engine->n_pose_blocks, &first, &count);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(e->stage->spec.threads)
+  for (ptrdiff_t b = first; b < first + count; b++) fz_stage_release(e->stage, omp_get_thread_num(), (int)b, words);
+}
+
 fz_status fz_mpi_estep_run(fz_mpi_estep *e, const double *const *volume, const double *class_prior, const int64_t *tile,
                            int64_t n, int64_t *words, fz_error *err) {
   fz_stage *stage = e->stage;
@@ -199,6 +211,7 @@ fz_status fz_mpi_estep_run(fz_mpi_estep *e, const double *const *volume, const d
   if (st != FZ_OK) fz_fail(err, st, "no memory for an E-step of %lld images", (long long)images);
   FZ_TRY(fz_mpi_agree(e->comm, st, err));
   memset(words, 0, sizeof *words * (size_t)stage->layout.total);
+  if (stage->engine.n_held) memset(stage->engine.held, 0, sizeof *words * (size_t)stage->engine.n_held);
   fz_mpi_tickets_open(e->tickets, n);
   st = work(e, &row, tile, n, words, &done, &stopped, err);
   if (st == FZ_OK && stopped) st = fz_fail(err, FZ_ESTOPPED, "stopped on request");
@@ -207,6 +220,7 @@ fz_status fz_mpi_estep_run(fz_mpi_estep *e, const double *const *volume, const d
     take_back(&done, data);
     goto done;
   }
+  release_held(e, words);
   fz_mpi_sum_i64(e->comm, words, stage->layout.total);
   st = fz_mpi_merge_records(e->comm, data->state, sizeof *data->state, data->table->n, done.particle, done.n, err);
 done:

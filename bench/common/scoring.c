@@ -114,7 +114,9 @@ static fz_status first_sweep(const fz_engine *e, int thread, const fz_tile *tile
 }
 
 void fz_bench_scoring_reset(fz_bench_scoring *s) {
+  const fz_engine *engine = &s->stage.engine;
   memset(s->words, 0, sizeof *s->words * (size_t)s->stage.layout.total);
+  if (engine->n_held) memset(engine->held, 0, sizeof *engine->held * (size_t)engine->n_held);
 }
 
 fz_status fz_bench_scoring_tile(fz_bench_scoring *s, int thread, int tile, fz_bench_job job) {
@@ -124,10 +126,14 @@ fz_status fz_bench_scoring_tile(fz_bench_scoring *s, int thread, int tile, fz_be
 }
 
 double fz_bench_scoring_all(fz_bench_scoring *s, int threads, fz_bench_job job) {
+  const fz_engine *engine = &s->stage.engine;
   int failures = 0;
   fz_bench_scoring_reset(s);
   double began = fz_bench_wall_seconds();
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads) reduction(+ : failures)
   for (int t = 0; t < s->n_tiles; t++) failures += fz_bench_scoring_tile(s, omp_get_thread_num(), t, job) != FZ_OK;
-  return failures ? 0 : fz_bench_wall_seconds() - began;
+  if (job == FZ_BENCH_FIRST_SWEEP || failures || !engine->n_held) return failures ? 0 : fz_bench_wall_seconds() - began;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
+  for (int b = 0; b < engine->n_pose_blocks; b++) fz_stage_release(&s->stage, omp_get_thread_num(), b, s->words);
+  return fz_bench_wall_seconds() - began;
 }

@@ -93,6 +93,14 @@ struct fz_engine {
    * thread, tile and block, whose findings it may use; the sums it adds depend on (tile, block, gain) alone. */
   void (*moments)(void *self, int thread, const fz_tile *tile, int block, const double *gain,
                   const fz_statistics_layout *layout, int64_t *words, fz_pose_part *part);
+  /** Sums that moments() holds back from `words`: exact, over tiles, shared by the threads, [n_held]; n_held 0: none.
+   *  The caller zeroes them before the first tile, adds up those of all ranks after the last, and then has every pose
+   *  block released once. */
+  int64_t *held;
+  ptrdiff_t n_held;
+  /** Put what is held of one pose block into its place in `words`, of which `layout` tells.  Reads `held` alone, so it
+   *  does not matter who releases which block.  NULL when n_held is 0 */
+  void (*release)(void *self, int thread, int block, const fz_statistics_layout *layout, int64_t *words);
   /** Of the tile last loaded: [tile->n] share of the posterior, as far as coarser levels know it, that the poses looked
    *  at hold.  NULL for engines that look at all. */
   const double *(*captured)(const void *self, int thread);

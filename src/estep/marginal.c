@@ -1,6 +1,7 @@
 #include "estep/marginal.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/fixed.h"
 
@@ -66,6 +67,12 @@ void fz_marginal_add_tile(const fz_tile *tile, const double *gain, const fz_stat
            fz_fixed_add_f64(words + l->offset[FZ_SECTION_GAIN], &sum, 1, l->scale[FZ_SECTION_GAIN]);
   }
   FZ_ASSERT(fits); /* else the bounds of the layout were wrong */
+}
+
+void fz_marginal_release(const fz_engine *engine, int thread, const fz_statistics_layout *layout, int64_t *words) {
+  if (!engine->n_held) return;
+  for (int b = 0; b < engine->n_pose_blocks; b++) engine->release(engine->self, thread, b, layout, words);
+  memset(engine->held, 0, sizeof *engine->held * (size_t)engine->n_held);
 }
 
 fz_status fz_marginal_tile(const fz_engine *engine, int thread, const fz_tile *tile, const fz_statistics_layout *layout,

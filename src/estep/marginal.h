@@ -29,7 +29,11 @@ void fz_marginal_posterior(const double *gain, const fz_pose_part *part, int n_b
  *  calls local, once per tile and job; safe in threads */
 void fz_marginal_add_tile(const fz_tile *tile, const double *gain, const fz_statistics_layout *layout, int64_t *words);
 
-/** All of it by one thread: posterior [tile->n], statistics added into `words`.
+/** Release what the engine holds of all pose blocks, and zero it; nothing to do for engines that hold nothing back.
+ *  calls local, not during tiles */
+void fz_marginal_release(const fz_engine *engine, int thread, const fz_statistics_layout *layout, int64_t *words);
+
+/** All of it by one thread: posterior [tile->n], statistics added into `words`, but for those held back.
  *  calls local, safe in threads with their own numbers.  fails FZ_EDIVERGED when a score is not finite */
 fz_status fz_marginal_tile(const fz_engine *engine, int thread, const fz_tile *tile, const fz_statistics_layout *layout,
                            int64_t *words, fz_image_posterior *posterior);

@@ -53,6 +53,7 @@ void fz_partial_sums_clear(fz_partial_sums *s, int want, int first_class, int la
   size_t b = 2 * (size_t)s->b_cube.cells, a = (size_t)s->a_cube.cells;
   s->first_class = first_class;
   s->last_class = last_class;
+  s->want = want;
   if (want & FZ_WANT_MOMENTS) {
     memset(s->b_cell + k * b, 0, sizeof(fz_real) * classes * b);
     memset(s->a_cell + k * a, 0, sizeof(fz_real) * classes * a);
@@ -78,9 +79,9 @@ static bool add_sums(const fz_statistics_layout *l, fz_section section, ptrdiff_
 
 static bool merge(const fz_partial_sums *s, int optics, const fz_statistics_layout *l, int64_t *words) {
   bool fits = true;
-  if (l->want & FZ_WANT_MOMENTS)
+  if (s->want & FZ_WANT_MOMENTS)
     fits = add_cells(s, l, FZ_SECTION_B, s->b_cell, words) && add_cells(s, l, FZ_SECTION_A, s->a_cell, words);
-  if (l->want & FZ_WANT_GRADIENT) fits = fits && add_cells(s, l, FZ_SECTION_GRADIENT, s->g_cell, words);
+  if (s->want & FZ_WANT_GRADIENT) fits = fits && add_cells(s, l, FZ_SECTION_GRADIENT, s->g_cell, words);
   return fits && add_sums(l, FZ_SECTION_CLASS, 0, s->class_mass, s->n_classes, words) &&
          add_sums(l, FZ_SECTION_RESIDUAL, (ptrdiff_t)optics * l->n_shells, s->residual, l->n_shells, words) &&
          add_sums(l, FZ_SECTION_DIRECTION, 0, s->direction, s->n_directions, words) &&

@@ -16,6 +16,7 @@ typedef struct fz_partial_sums {
   fz_cube b_cube, a_cube;
   int n_classes, n_directions, n_shifts, n_shells;
   int first_class, last_class;                       /* that the pose block has a share in */
+  int want;                                          /* of the cells */
   fz_real *b_cell, *a_cell, *g_cell;                 /* [classes][cells] */
   double *direction, *shift, *class_mass, *residual; /* posterior masses; model's residual power by shell */
 } fz_partial_sums;
@@ -24,7 +25,7 @@ typedef struct fz_partial_sums {
 fz_status fz_partial_sums_init(fz_partial_sums *s, const fz_engine_setup *setup);
 void fz_partial_sums_free(fz_partial_sums *s);
 int64_t fz_partial_sums_bytes(const fz_engine_setup *setup);
-/** Zeros for classes first_class .. last_class, and for what `want` asks for. */
+/** Zeros for classes first_class .. last_class; cells only of what `want` asks for, others are left out below. */
 void fz_partial_sums_clear(fz_partial_sums *s, int want, int first_class, int last_class);
 /** Add all of it into `words`, one thread at a time. optics: noise group of the residual. A sum that does not fit is
  *  fatal: the bounds of the layout were wrong. */

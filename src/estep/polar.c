@@ -204,10 +204,25 @@ int64_t engine_bytes(const fz_engine_setup *setup) {
   reals += l->n_packets * setup->tile_capacity * l->shifts;
   int64_t cells = fz_cube_make(setup->m, 2, setup->frequencies->kmax).cells;
   int64_t shared = setup->n_classes * (16 * m * m * m + 8 * m * m + 2 * cells) + phase_cells(&p) * CELL;
-  bytes = kept + shared * (int64_t)sizeof(fz_real) +
+  bytes = kept + shared * (int64_t)sizeof(fz_real) + fz_polar_held_words(l) * (int64_t)sizeof(int64_t) +
           setup->threads * (reals * (int64_t)sizeof(fz_real) + bytes + fz_partial_sums_bytes(setup));
   for (int i = 0; i < p.n_levels; i++) fz_polar_level_close(&p.level[i]);
   return bytes;
+}
+
+static fz_status open_held(fz_polar *p) {
+  const fz_polar_level *l = fz_polar_finest(p);
+  if (!fz_polar_held_words(l)) return FZ_OK;
+  p->held = fz_alloc(fz_polar_held_words(l), sizeof *p->held);
+  p->guard = fz_alloc(l->n_packets, sizeof *p->guard);
+  for (ptrdiff_t k = 0; p->guard && k < l->n_packets; k++) omp_init_lock(&p->guard[k]);
+  return p->held && p->guard ? FZ_OK : FZ_ENOMEM;
+}
+
+static void close_held(fz_polar *p) {
+  for (ptrdiff_t k = 0; p->guard && k < fz_polar_finest(p)->n_packets; k++) omp_destroy_lock(&p->guard[k]);
+  fz_free(&p->guard);
+  fz_free(&p->held);
 }
 
 static void destroy(fz_engine *engine) {
@@ -215,6 +230,7 @@ static void destroy(fz_engine *engine) {
   if (!p) return;
   for (int k = 0; p->projector && k < p->setup.n_classes; k++) fz_projector_destroy(&p->projector[k]);
   for (int t = 0; p->work && t < p->setup.threads; t++) free_workspace(&p->work[t]);
+  close_held(p);
   for (int i = 0; i < p->n_levels; i++) fz_polar_level_close(&p->level[i]);
   fz_free(&p->projector);
   fz_free(&p->work);
@@ -273,6 +289,10 @@ fz_status create_engine(const fz_engine_setup *setup, fz_engine *engine) {
     FZ_TRY(make_workspace(p, &p->work[t]));
     p->work[t].profile = setup->profile ? setup->profile + t : NULL;
   }
+  FZ_TRY(open_held(p));
+  engine->held = p->held;
+  engine->release = p->held ? fz_polar_release : NULL;
+  engine->n_held = fz_polar_held_words(fz_polar_finest(p));
   find_blocks(p);
   fill_phases(p);
   st = FZ_OK;

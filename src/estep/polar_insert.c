@@ -38,20 +38,21 @@ static void store_samples(const fz_rings *rings, int ring, const fz_real *cells,
 }
 
 /* Sum over lanes and frequencies of Re sum conj model, for one ring (Parseval). */
-static double pairing(const fz_polar_layout *l, int ring, const fz_real *sum, const fz_real *model) {
-  double total = 0;
+FZ_KERNEL static double pairing(const fz_polar_layout *l, int ring, const fz_real *sum, const fz_real *model) {
+  double lane[LANES] = {0}, total = 0;
   for (int q = 0; q <= l->top; q += l->step) {
     if (ring < l->lowest[q]) continue;
     ptrdiff_t at = (l->first[q] + ring - l->lowest[q]) * CELL;
-    double part = 0;
-    for (int j = 0; j < CELL; j++) part += (double)sum[at + j] * model[at + j];
-    total += q ? 2 * part : part;
+    const fz_real *x = sum + at, *y = model + at;
+    double twice = q ? 2 : 1;
+    for (int j = 0; j < LANES; j++)
+      lane[j] += twice * ((double)x[j] * (double)y[j] + (double)x[LANES + j] * (double)y[LANES + j]);
   }
+  for (int j = 0; j < LANES; j++) total += lane[j];
   return total;
 }
 
-/* sum_j A |slice|^2 - 2 Re B slice^* by shell; rings half-way between shells belong to both. */
-static void add_residual(const fz_polar_level *l, fz_polar_workspace *w, const fz_real *spectra) {
+void fz_polar_add_residual(const fz_polar_level *l, fz_polar_workspace *w, const fz_real *spectra) {
   for (int norm = 0; norm < 2; norm++) {
     const fz_rings *rings = norm ? l->rings->norm : l->rings;
     for (int r = 0; r < rings->n_rings; r++) {
@@ -97,13 +98,12 @@ static void insert_lane(const fz_polar *p, fz_polar_workspace *w, const fz_polar
   if (want & FZ_WANT_GRADIENT) insert_gradient(p, w, packet, &a, re, im, av);
 }
 
-void fz_polar_insert(const fz_polar *p, fz_polar_workspace *w, const fz_polar_packet *packet, const fz_real *spectra,
-                     const fz_real *lane_mass, double least, int want) {
+void fz_polar_insert(const fz_polar *p, fz_polar_workspace *w, const fz_polar_packet *packet, const fz_real *lane_mass,
+                     double least, int want) {
   const fz_polar_level *l = fz_polar_finest(p);
   const fz_rings *rings = l->rings, *norm = rings->norm;
   int any = 0;
   for (int j = 0; j < packet->count; j++) any |= lane_mass[j] > least;
-  add_residual(l, w, spectra);
   if (!any) return;
   fz_real scale = (fz_real)2 / (fz_real)rings->n_angles; /* spectra of rows are sums over the circle */
   for (int r = 0; r < rings->n_rings; r++)

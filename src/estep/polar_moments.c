@@ -121,7 +121,7 @@ static void gather_packet(sweep *s) {
   p->kernels->accumulate(&l->squares, s->tile->n, c2, s->w->mass, s->w->a);
 }
 
-static void work_packet(sweep *s, int want) {
+static void work_packet(sweep *s, ptrdiff_t k, const fz_statistics_layout *layout) {
   const fz_polar_level *l = s->l;
   fz_polar_workspace *w = s->w;
   memset(w->b, 0, sizeof(fz_real) * (size_t)l->slices.n_pairs * CELL);
@@ -130,10 +130,12 @@ static void work_packet(sweep *s, int want) {
   memset(s->lane_mass, 0, sizeof s->lane_mass);
   gather_packet(s);
   for (int j = 0; j < s->packet->count; j++) w->sums.direction[s->packet->first + j] += s->lane_mass[j];
-  /* All directions below this together could hold a thousandth of the tile's posterior. */
-  double least = s->cutoff < 1e300 ? 1e-3 * s->tile->n / (double)(l->q->n_directions * l->n_classes) : 0;
   double began = fz_profile_now(w->profile);
-  fz_polar_insert(s->p, w, s->packet, s->spectra, s->lane_mass, least, want);
+  fz_polar_add_residual(l, w, s->spectra);
+  if (s->p->held)
+    fz_polar_hold(s->p, w, k, s->lane_mass, layout);
+  else
+    fz_polar_insert(s->p, w, s->packet, s->lane_mass, fz_polar_least_mass(s->p, s->tile->n), layout->want);
   fz_profile_add(w->profile, FZ_PHASE_SCATTER, began, 0);
 }
 
@@ -168,10 +170,11 @@ void fz_polar_moments(void *self, int thread, const fz_tile *tile, int block, co
     s.largest = w->largest + k * tile->n * l->shifts;
     if (!matters(&s)) continue;
     if (!any)
-      fz_partial_sums_clear(&w->sums, layout->want, l->packet[first].class_index, l->packet[end - 1].class_index);
+      fz_partial_sums_clear(&w->sums, p->held ? 0 : layout->want, l->packet[first].class_index,
+                            l->packet[end - 1].class_index);
     any = true;
     s.spectra = fz_polar_get_spectra(p, w, s.level, k);
-    work_packet(&s, layout->want);
+    work_packet(&s, k, layout);
   }
   if (!any) return;
   double began = fz_profile_now(w->profile);

@@ -3,6 +3,8 @@
  *  of an image are padded to an even number, so that the two rows of a pair belong to one image. */
 #ifndef FZ_ESTEP_POLAR_PRIVATE_H
 #define FZ_ESTEP_POLAR_PRIVATE_H
+#include <omp.h>
+
 #include "core/real.h"
 #include "estep/engine.h"
 #include "estep/partial_sums.h"
@@ -18,6 +20,11 @@
 #define fz_polar_search FZ_REAL_NAME(fz_polar_search)
 #define fz_polar_select FZ_REAL_NAME(fz_polar_select)
 #define fz_polar_insert FZ_REAL_NAME(fz_polar_insert)
+#define fz_polar_add_residual FZ_REAL_NAME(fz_polar_add_residual)
+#define fz_polar_held_words FZ_REAL_NAME(fz_polar_held_words)
+#define fz_polar_hold FZ_REAL_NAME(fz_polar_hold)
+#define fz_polar_release FZ_REAL_NAME(fz_polar_release)
+#define fz_polar_least_mass FZ_REAL_NAME(fz_polar_least_mass)
 #define fz_polar_get_spectra FZ_REAL_NAME(fz_polar_get_spectra)
 #define fz_polar_group FZ_REAL_NAME(fz_polar_group)
 #define fz_polar_group_clear FZ_REAL_NAME(fz_polar_group_clear)
@@ -55,6 +62,8 @@ typedef struct fz_polar {
   double *log_class;        /* [n_classes] */
   fz_real *phase;           /* [shift groups][n_rings half] cells: cos, sin of the shifts */
   fz_polar_workspace *work; /* [threads] */
+  int64_t *held;            /* [n_packets] B cells, A cells, lane masses; NULL: nothing is held back */
+  omp_lock_t *guard;        /* [n_packets] of what is held */
 } fz_polar;
 
 static inline const fz_polar_level *fz_polar_finest(const fz_polar *p) {
@@ -87,9 +96,24 @@ void fz_polar_search(const fz_polar *p, fz_polar_workspace *w, const fz_tile *ti
  *  the first level.  Returns whether there is any. */
 bool fz_polar_select(const fz_polar *p, fz_polar_workspace *w, int level, ptrdiff_t packet, int image);
 
-/** Write the packet's statistics into the cells of its class. */
-void fz_polar_insert(const fz_polar *p, fz_polar_workspace *w, const fz_polar_packet *packet, const fz_real *spectra,
-                     const fz_real *lane_mass, double least, int want);
+/** Residual power of the model by shell, sum_j A |slice|^2 - 2 Re B slice^*, from the packet's statistics; rings
+ *  half-way between shells belong to both. */
+void fz_polar_add_residual(const fz_polar_level *l, fz_polar_workspace *w, const fz_real *spectra);
+/** Write the packet's statistics into the cells of its class, except for lanes of at most the least mass. */
+void fz_polar_insert(const fz_polar *p, fz_polar_workspace *w, const fz_polar_packet *packet, const fz_real *lane_mass,
+                     double least, int want);
+
+/* Insertion is dear, and many tiles have a share in every direction.  So the statistics of packets are summed over
+ * tiles as spectra, exactly, and inserted once; where memory does not suffice, tile by tile. */
+
+/** Number of int64 that hold them; 0: tile by tile.  By the quadrature and the number of classes alone. */
+ptrdiff_t fz_polar_held_words(const fz_polar_level *finest);
+/** Add the workspace's statistics of one packet. Guarded inside. */
+void fz_polar_hold(const fz_polar *p, fz_polar_workspace *w, ptrdiff_t packet, const fz_real *lane_mass,
+                   const fz_statistics_layout *layout);
+void fz_polar_release(void *self, int thread, int block, const fz_statistics_layout *layout, int64_t *words);
+/** Lanes that hold less of the posterior mass are not inserted: all together could hold a thousandth. */
+double fz_polar_least_mass(const fz_polar *p, double mass);
 
 /** Flops of the products of `rows` rows with a packet, or of their adjoint. */
 static inline double fz_polar_product_flops(const fz_polar_layout *l, int rows) {

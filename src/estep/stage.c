@@ -188,6 +188,10 @@ void fz_stage_moments(fz_stage *stage, int thread, int block, const double *gain
                         part);
 }
 
+void fz_stage_release(fz_stage *stage, int thread, int block, int64_t *words) {
+  stage->engine.release(stage->engine.self, thread, block, &stage->layout, words);
+}
+
 void fz_stage_record(fz_stage *stage, int thread, int64_t tile, const double *gain, const fz_pose_part *part,
                      int64_t *words) {
   const fz_dataset *data = stage->data;

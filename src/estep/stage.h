@@ -69,6 +69,8 @@ fz_status fz_stage_load(fz_stage *stage, int thread, int64_t tile, fz_error *err
 /** Of the tile loaded: engine->totals and engine->moments; total, gain, part have its number of images. */
 void fz_stage_totals(fz_stage *stage, int thread, int block, fz_pose_total *total);
 void fz_stage_moments(fz_stage *stage, int thread, int block, const double *gain, int64_t *words, fz_pose_part *part);
+/** engine->release of one pose block, by any thread. */
+void fz_stage_release(fz_stage *stage, int thread, int block, int64_t *words);
 /** Update the states of the images of `tile`, which is loaded, and add what belongs to no block to `words`.
  *  part [n_pose_blocks][images], gain [images] */
 void fz_stage_record(fz_stage *stage, int thread, int64_t tile, const double *gain, const fz_pose_part *part,

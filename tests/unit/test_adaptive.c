@@ -139,6 +139,7 @@ static void run(const fixture *x, double share, outcome *out) {
   assert_int_equal(fz_engine_polar_f32(&setup, &engine), FZ_OK);
   assert_int_equal(engine.set_volumes(engine.self, &voxel, &prior, 0, engine.n_pose_blocks), FZ_OK);
   assert_int_equal(fz_marginal_tile(&engine, 0, &x->tile, &x->layout, out->words, out->posterior), FZ_OK);
+  fz_marginal_release(&engine, 0, &x->layout, out->words);
   memcpy(out->captured, engine.captured(engine.self, 0), sizeof out->captured);
   out->flops = profile.flops[FZ_PHASE_PRODUCTS];
   engine.destroy(&engine);

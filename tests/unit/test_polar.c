@@ -117,6 +117,7 @@ static double gains(const fixture *x, make_engine make, int keep, int64_t *words
   fz_image_posterior local[IMAGES];
   int64_t *scratch = fz_alloc(x->layout.total, sizeof *scratch);
   assert_int_equal(fz_marginal_tile(&engine, 0, &x->tile, &x->layout, scratch, posterior ? posterior : local), FZ_OK);
+  fz_marginal_release(&engine, 0, &x->layout, scratch);
   engine.destroy(&engine);
   double sum = fz_statistics_scalar(&x->layout, scratch, FZ_SECTION_GAIN, 0);
   if (words) memcpy(words, scratch, sizeof *words * (size_t)x->layout.total);
@@ -312,6 +313,7 @@ static void check_shared_blocks(bool modal) {
   double gain[IMAGES], block_gain[IMAGES];
   assert_true(blocks >= THREADS);
   assert_int_equal(fz_marginal_tile(&engine, 0, &x.tile, &x.layout, together, expected), FZ_OK);
+  fz_marginal_release(&engine, 0, &x.layout, together);
   for (int t = 0; t < THREADS; t++) engine.load(engine.self, t, &x.tile);
   for (int b = blocks - 1; b >= 0; b--) engine.totals(engine.self, b % THREADS, &x.tile, b, total + b * IMAGES);
   assert_int_equal(fz_marginal_gains(&engine, total, IMAGES, gain), FZ_OK);
@@ -320,6 +322,7 @@ static void check_shared_blocks(bool modal) {
     engine.moments(engine.self, b % THREADS, &x.tile, b, block_gain, &x.layout, apart, part + b * IMAGES);
   }
   fz_marginal_posterior(gain, part, blocks, IMAGES, got);
+  for (int b = blocks - 1; b >= 0; b--) engine.release(engine.self, b % THREADS, b, &x.layout, apart);
   fz_marginal_add_tile(&x.tile, gain, &x.layout, apart);
   assert_memory_equal(apart, together, sizeof *apart * (size_t)x.layout.total);
   assert_memory_equal(got, expected, sizeof got);

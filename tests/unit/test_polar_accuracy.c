@@ -288,6 +288,7 @@ static void evaluate(const bench *b, const fz_quadrature *q, make_engine make, c
   assert_int_equal(make(&setup, &engine), FZ_OK);
   assert_int_equal(engine.set_volumes(engine.self, &voxel, &prior, 0, engine.n_pose_blocks), FZ_OK);
   assert_int_equal(fz_marginal_tile(&engine, 0, &b->tile, &layout, words, out->posterior), FZ_OK);
+  fz_marginal_release(&engine, 0, &layout, words);
   engine.destroy(&engine);
   double *cell = fz_alloc(layout.length[FZ_SECTION_A], sizeof *cell);
   fz_normal *normal = fz_normal_create(b->m, b->slice_scale, mask);

@@ -122,7 +122,7 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
        .minimum = 0,
        .maximum = 1e4,
        .metavar = "A",
-       .help = "finest resolution to go to; 0: shell 14, where ab initio search ends",
+       .help = "finest resolution to go to; 0: as far as so many images of such noise can fill a map",
        .group = "Model"},
       {.name = "max-passes",
        .type = FZ_OPTION_INT,
@@ -171,11 +171,12 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
       {.name = "marginalization",
        .type = FZ_OPTION_CHOICE,
        .target = &r.marginalization,
-       .default_text = "exhaustive",
-       .choices = "exhaustive|adaptive|modal",
+       .default_text = "auto",
+       .choices = "auto|exhaustive|adaptive|modal",
        .help =
            "exhaustive: every pose counts by its probability; adaptive: coarse samplings at low resolution rule out "
-           "poses first, the others count (polar engine); modal: only the best pose does (projection matching), "
+           "poses first, the others count (polar engine, and what auto takes with it); modal: only the best pose does "
+           "(projection matching), "
            "and the gain is that of the best pose, not comparable with a marginal one"},
       {.name = "engine",
        .type = FZ_OPTION_CHOICE,

@@ -10,7 +10,7 @@
 #include "io/cli/reconstruction.h"
 #include "mpi/node.h"
 
-enum { DEFAULT_LIMIT = 14, PASSES_MAX = 10000 };
+enum { LEAST_LIMIT = 8, PASSES_MAX = 10000 };
 static const int64_t SLICE_CACHE = (int64_t)384 << 20;
 
 /* Unbound ranks see all cores of their node, bound ones only their own. collective */
@@ -46,7 +46,9 @@ static fz_status parse_ladder(const char *text, int limit, fz_schedule *schedule
   return schedule->n_ladder ? FZ_OK : fz_fail(err, FZ_EINVAL, "--kmax-schedule is empty");
 }
 
-static fz_marginalization marginalization_named(const char *name) {
+static fz_marginalization marginalization_named(const char *name, fz_engine_kind engine) {
+  if (!strcmp(name, "auto"))
+    return engine == FZ_ENGINE_POLAR ? FZ_MARGINALIZATION_ADAPTIVE : FZ_MARGINALIZATION_EXHAUSTIVE;
   if (!strcmp(name, "adaptive")) return FZ_MARGINALIZATION_ADAPTIVE;
   return strcmp(name, "modal") ? FZ_MARGINALIZATION_EXHAUSTIVE : FZ_MARGINALIZATION_MODAL;
 }
@@ -54,7 +56,9 @@ static fz_marginalization marginalization_named(const char *name) {
 fz_status fz_reconstruction_settings(fz_reconstruction *s, fz_run_settings *out, fz_error *err) {
   const fz_reconstruction_request *r = s->r;
   const fz_dataset *data = &s->data;
-  int nyquist = data->box / 2 - 2, limit = nyquist < DEFAULT_LIMIT ? nyquist : DEFAULT_LIMIT;
+  int nyquist = data->box / 2 - 2, limit = fz_dataset_reach(data);
+  if (limit < LEAST_LIMIT) limit = LEAST_LIMIT;
+  if (limit > nyquist) limit = nyquist;
   if (r->max_resolution_A > 0) {
     double shell = data->box * data->pixel_A / r->max_resolution_A;
     if (shell < 3 || shell > nyquist + 1)
@@ -62,13 +66,14 @@ fz_status fz_reconstruction_settings(fz_reconstruction *s, fz_run_settings *out,
                      data->box * data->pixel_A / (nyquist + 1.0), data->box * data->pixel_A / 3);
     limit = shell < nyquist ? (int)shell : nyquist;
   }
+  fz_engine_kind engine = strcmp(r->engine, "direct") ? FZ_ENGINE_POLAR : FZ_ENGINE_DIRECT;
   *out = (fz_run_settings){.seed = (uint64_t)r->seed,
                            .starts = s->initial ? 1 : (int)r->starts,
                            .n_classes = (int)r->classes,
                            .threads = s->threads,
-                           .engine = strcmp(r->engine, "direct") ? FZ_ENGINE_POLAR : FZ_ENGINE_DIRECT,
+                           .engine = engine,
                            .double_precision = !strcmp(r->precision, "double"),
-                           .marginalization = marginalization_named(r->marginalization),
+                           .marginalization = marginalization_named(r->marginalization, engine),
                            .cache_bytes = SLICE_CACHE,
                            .kind = fz_optimizer_find(r->algorithm),
                            .optimizer = fz_optimizer_options_default(),

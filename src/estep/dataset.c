@@ -50,6 +50,17 @@ void fz_dataset_estimate_signal(fz_dataset *data) {
   data->signal_tau2[0] = data->signal_tau2[1];
 }
 
+int fz_dataset_reach(const fz_dataset *data) {
+  int s = 1;
+  for (; s < data->n_shells; s++) {
+    double precision = 0;
+    for (int g = 0; g < data->n_groups; g++)
+      precision += data->group_images[g] * data->ctf2[g * data->n_shells + s] / data->sigma2[g * data->n_shells + s];
+    if (data->signal_tau2[s] * precision < 2.0 * s / 3) break;
+  }
+  return s - 1;
+}
+
 static void assign_halves(fz_dataset *data, const uint8_t *fault, uint64_t seed) {
   const fz_particles *table = data->table;
   bool given = true, both[2] = {false, false};

@@ -168,13 +168,20 @@ fz_status fz_run_restore(fz_run *run, fz_error *err) {
   return run->climbing ? prepare(run, err) : FZ_OK;
 }
 
-/* ---- cost model: image-pose evaluations x frequencies ---- */
+/* ---- cost model: image-pose evaluations x what each takes (bench/estep) ---- */
+
+/* The direct engine works through all frequencies for each pose; the polar one a few rings and its share of a
+ * transform. An adaptive search leaves out most poses. */
+static double cost_of_pose(const fz_stage_spec *spec) {
+  if (spec->engine == FZ_ENGINE_DIRECT) return 1.6 * (spec->kmax + 1) * (spec->kmax + 1);
+  return (12 + spec->kmax) * (spec->marginalization == FZ_MARGINALIZATION_ADAPTIVE ? 0.2 : 1.0);
+}
 
 static double cost_of_pass(const fz_run_settings *s, const fz_dataset *data, int64_t phase, int kmax) {
   fz_stage_spec spec = stage_spec(s, data->box, phase, 0, kmax);
   double shifts = spec.shift_step_px > 0 ? 3.2 * pow(spec.shift_radius_px / spec.shift_step_px, 2) + 1 : 1;
   double poses = (double)fz_direction_grid_count(spec.directions) * spec.n_psi * shifts;
-  return (double)data->n * poses * 1.6 * (kmax + 1) * (kmax + 1) * s->n_classes;
+  return (double)data->n * poses * cost_of_pose(&spec) * s->n_classes;
 }
 
 static double cost_of_climb(const fz_run_settings *s, const fz_dataset *data) {

@@ -43,7 +43,8 @@ fz_io_json fz_estep_row(const char *what, const fz_bench_engine *engine, const f
 
 /* The measurements: each prints its lines and adds its rows.  posterior: a word for the kind of image. */
 
-/** Every engine on one core, by turns: rates of both jobs and their ratios to the first engine's. */
+/** Every engine on one core, by turns: rates of both jobs and their ratios.  Adaptive search only on images that tell
+ *  their pose: on others it rules nothing out. */
 fz_status fz_estep_rates(fz_estep_bench *b, const fz_estep_plan *plan, const char *posterior, fz_bench_image_set *set,
                          fz_error *err);
 /** Gains of each engine against those of its reference on the same quadrature, image by image. */
@@ -51,7 +52,7 @@ fz_status fz_estep_agreement(fz_estep_bench *b, const fz_estep_plan *plan, const
                              fz_bench_image_set *set, fz_error *err);
 /** The E-step of all tiles with two threads and with one, by turns, on the wall clock. */
 fz_status fz_estep_threads(fz_estep_bench *b, const fz_estep_plan *plan, fz_bench_image_set *set, fz_error *err);
-/** Where the time of an E-step goes, and the products as a share of the SGEMM peak. */
+/** Where the time of the direct and the polar engine goes, and the products as a share of the SGEMM peak. */
 fz_status fz_estep_profile(fz_estep_bench *b, const fz_estep_plan *plan, fz_bench_image_set *set, fz_error *err);
 /** Images of files, through the stage: rates and time per image, reading and preparing included. */
 fz_status fz_estep_files(fz_estep_bench *b, int kmax, fz_error *err);

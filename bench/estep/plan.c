@@ -8,10 +8,11 @@ fz_estep_plan fz_estep_plan_for(int kmax) {
   if (kmax > 24) p.box = fz_work_box(kmax + kmax / 4);
   if (kmax > 8) {
     p.n_tiles = 2;
+    p.repeats = 3;
     p.nside_direct = 4;
   }
   if (kmax > 16) {
-    p.repeats = 3;
+    p.repeats = 2;
     p.nside = 12;
     p.nside_direct = 2;
   }

@@ -94,6 +94,10 @@ static void tell(fz_estep_bench *b, const char *posterior, const contender *c, c
   fz_bench_report_add(&b->report, &row);
 }
 
+static bool rules_nothing_out(const fz_bench_engine *engine, const char *posterior) {
+  return !strcmp(engine->name, "adaptive") && !strcmp(posterior, "broad");
+}
+
 fz_status fz_estep_rates(fz_estep_bench *b, const fz_estep_plan *plan, const char *posterior, fz_bench_image_set *set,
                          fz_error *err) {
   contender c[FZ_BENCH_ENGINES_MOST];
@@ -101,7 +105,7 @@ fz_status fz_estep_rates(fz_estep_bench *b, const fz_estep_plan *plan, const cha
   fz_status st = FZ_OK;
   for (int i = 0; fz_bench_engine_at(i); i++) {
     const fz_bench_engine *engine = fz_bench_engine_at(i);
-    if (!fz_estep_wants(b->settings, engine)) continue;
+    if (!fz_estep_wants(b->settings, engine) || rules_nothing_out(engine, posterior)) continue;
     fz_stage_spec spec = fz_estep_spec(b->settings, plan->box, plan->kmax, fz_estep_nside(plan, engine), 1);
     c[n] = (contender){.engine = engine};
     FZ_TRY(fz_bench_scoring_open(set, &spec, engine, 1, false, &c[n].scoring, err));
@@ -151,7 +155,7 @@ fz_status fz_estep_agreement(fz_estep_bench *b, const fz_estep_plan *plan, const
     int nside;
     const fz_bench_engine *engine = fz_bench_engine_at(k);
     const fz_bench_engine *pair[2] = {engine, fz_estep_reference(plan, engine, &nside)};
-    if (!pair[1] || !fz_estep_wants(b->settings, engine)) continue;
+    if (!pair[1] || !fz_estep_wants(b->settings, engine) || rules_nothing_out(engine, posterior)) continue;
     fz_stage_spec spec = fz_estep_spec(b->settings, plan->box, plan->kmax, nside, 1);
     for (int i = 0; i < 2; i++) {
       FZ_TRY(fz_bench_scoring_open(set, &spec, pair[i], 1, false, &s[i], err));

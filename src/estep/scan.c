@@ -37,6 +37,8 @@ static void add_spectrum(const fz_dataset *data, const double complex *half, con
                          image_spectrum *s) {
   int n = data->box, row = n / 2 + 1;
   const fz_optics *optics = &data->table->optics[particle->optics];
+  fz_ctf_terms terms = fz_ctf_prepare(&particle->ctf, optics);
+  double per_A = 1.0 / (n * optics->pixel_A);
   for (int y = 0; y < n; y++)
     for (int x = 0; x < row; x++) {
       int ky = y <= n / 2 ? y : y - n;
@@ -46,7 +48,7 @@ static void add_spectrum(const fz_dataset *data, const double complex *half, con
       double power = creal(v) * creal(v) + cimag(v) * cimag(v);
       s[shell].power[kind] += power;
       if (kind != POWER) continue;
-      double c = fz_ctf_value(&particle->ctf, optics, x / (n * optics->pixel_A), ky / (n * optics->pixel_A));
+      double c = fz_ctf_at(&terms, x * per_A, ky * per_A);
       s[shell].power[CTF2] += c * c;
       s[shell].largest_ctf = fmax(s[shell].largest_ctf, fabs(c));
       s[shell].count++;

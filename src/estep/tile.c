@@ -48,10 +48,11 @@ void fz_tile_set_image(fz_tile *tile, int i, const fz_frequencies *f, const doub
   double *re = tile->re + (ptrdiff_t)i * f->padded, *im = tile->im + (ptrdiff_t)i * f->padded;
   double *c2 = tile->c2 + (ptrdiff_t)i * f->padded, *power = tile->power + (ptrdiff_t)i * f->n_shells;
   double per_A = 1.0 / (box * optics->pixel_A), turn = 2 * 3.14159265358979323846 / box;
+  fz_ctf_terms terms = fz_ctf_prepare(ctf, optics);
   for (int s = 0; s < f->n_shells; s++) power[s] = 0;
   for (int p = 0; p < f->count; p++) {
     int kx = f->kx[p], ky = f->ky[p];
-    double c = fz_ctf_value(ctf, optics, kx * per_A, ky * per_A);
+    double c = fz_ctf_at(&terms, kx * per_A, ky * per_A);
     double w = f->weight[p] / sigma2[f->shell[p]];
     double complex x = fz_half_at(half, box, kx, ky);
     power[f->shell[p]] += w * (creal(x) * creal(x) + cimag(x) * cimag(x));
@@ -71,12 +72,13 @@ void fz_tile_set_rings(fz_tile *tile, int i, const fz_image_rings *convert, void
                       tile->ring_im + row);
   const fz_rings *norm = rings->norm;
   double per_A = 1.0 / (box * optics->pixel_A), *c2 = tile->ring_c2 + i * ring_points(norm);
+  fz_ctf_terms terms = fz_ctf_prepare(ctf, optics);
   for (int ring = 0; ring < norm->n_rings; ring++) {
     double k = norm->radius[ring], r = k * per_A;
     /* Rings half-way between shells belong to both. */
     double w = norm->weight[ring] * 0.5 * (1 / sigma2[(int)fmax(1, floor(k))] + 1 / sigma2[(int)ceil(k)]);
     for (int a = 0; a < norm->n_angles / 2; a++) {
-      double c = fz_ctf_value(ctf, optics, r * norm->cosine[a], r * norm->sine[a]);
+      double c = fz_ctf_at(&terms, r * norm->cosine[a], r * norm->sine[a]);
       *c2++ = c * c * w;
     }
   }

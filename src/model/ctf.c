@@ -9,13 +9,29 @@ double fz_ctf_wavelength_A(double voltage_kV) {
   return 12.2643247 / sqrt(v * (1.0 + v * 0.978466e-6));
 }
 
-double fz_ctf_value(const fz_ctf *ctf, const fz_optics *optics, double kx, double ky) {
-  if (!optics->has_ctf) return 1.0;
+fz_ctf_terms fz_ctf_prepare(const fz_ctf *ctf, const fz_optics *optics) {
+  if (!optics->has_ctf) return (fz_ctf_terms){.offset = -0.5 * PI, .scale = 1.0};
   double lambda = fz_ctf_wavelength_A(optics->voltage_kV), cs_A = optics->cs_mm * 1e7;
-  double k2 = kx * kx + ky * ky, angle = atan2(ky, kx) - ctf->defocus_angle_deg * (PI / 180.0);
   double mean = 0.5 * (ctf->defocus_u_A + ctf->defocus_v_A), half = 0.5 * (ctf->defocus_u_A - ctf->defocus_v_A);
-  double dz = mean + half * cos(2.0 * angle);
-  double gamma = -PI * lambda * dz * k2 + 0.5 * PI * cs_A * lambda * lambda * lambda * k2 * k2 -
-                 asin(optics->amplitude_contrast) - ctf->phase_shift_deg * (PI / 180.0);
-  return -sin(gamma) * ctf->scale * exp(-0.25 * ctf->b_factor_A2 * k2);
+  double twice = 2 * ctf->defocus_angle_deg * (PI / 180.0);
+  return (fz_ctf_terms){.offset = -asin(optics->amplitude_contrast) - ctf->phase_shift_deg * (PI / 180.0),
+                        .square = -PI * lambda * mean,
+                        .along = -PI * lambda * half * cos(twice),
+                        .across = -2 * PI * lambda * half * sin(twice),
+                        .fourth = 0.5 * PI * cs_A * lambda * lambda * lambda,
+                        .scale = ctf->scale,
+                        .decay = -0.25 * ctf->b_factor_A2};
+}
+
+double fz_ctf_at(const fz_ctf_terms *t, double kx, double ky) {
+  double k2 = kx * kx + ky * ky;
+  double gamma =
+      t->offset + t->square * k2 + t->along * (kx * kx - ky * ky) + t->across * kx * ky + t->fourth * k2 * k2;
+  double c = -sin(gamma) * t->scale;
+  return t->decay == 0 ? c : c * exp(t->decay * k2);
+}
+
+double fz_ctf_value(const fz_ctf *ctf, const fz_optics *optics, double kx, double ky) {
+  fz_ctf_terms t = fz_ctf_prepare(ctf, optics);
+  return fz_ctf_at(&t, kx, ky);
 }

@@ -26,6 +26,17 @@ typedef struct fz_optics {
 /** Relativistic electron wavelength in Angstrom. */
 double fz_ctf_wavelength_A(double voltage_kV);
 
+/* gamma(k) = offset + square k^2 + along (kx^2 - ky^2) + across kx ky + fourth k^4, the same without trigonometry of
+ * the angle; the amplitude is scale exp(decay k^2).  Without a CTF gamma stays at -pi/2, where it is 1. */
+typedef struct fz_ctf_terms {
+  double offset, square, along, across, fourth; /* radians, Angstrom */
+  double scale, decay;
+} fz_ctf_terms;
+
+/** For many frequencies of one particle: fz_ctf_at(terms, ..) = fz_ctf_value(ctf, optics, ..).  calls local, pure */
+fz_ctf_terms fz_ctf_prepare(const fz_ctf *ctf, const fz_optics *optics);
+double fz_ctf_at(const fz_ctf_terms *terms, double kx, double ky);
+
 /** CTF at the spatial frequency (kx, ky) in 1/Angstrom; 1 if !optics->has_ctf.  calls local, pure */
 double fz_ctf_value(const fz_ctf *ctf, const fz_optics *optics, double kx, double ky);
 

@@ -64,8 +64,9 @@ static void slice(fz_forward *f, const fz_particle *q, const fz_optics *optics, 
   fz_rotation pose = fz_rotation_from_euler(q->rot_deg, q->tilt_deg, q->psi_deg);
   fz_projector_slice(f->projector, k, &pose, f->re, f->im);
   double per_A = 1.0 / (f->n * pixel_A);
+  fz_ctf_terms terms = optics ? fz_ctf_prepare(&q->ctf, optics) : (fz_ctf_terms){0};
   for (int i = 0; optics && i < k->count; i++) {
-    double c = fz_ctf_value(&q->ctf, optics, k->kx[i] * per_A, k->ky[i] * per_A);
+    double c = fz_ctf_at(&terms, k->kx[i] * per_A, k->ky[i] * per_A);
     f->re[i] = (float)(c * (double)f->re[i]);
     f->im[i] = (float)(c * (double)f->im[i]);
   }

@@ -44,9 +44,25 @@ ptrdiff_t fz_image_transform_size(const fz_image_transform *t) {
   return (ptrdiff_t)t->n * (t->n / 2 + 1);
 }
 
+/* The ramp of even boxes: (-1)^(x + y) / n. */
+static void change_signs(const fz_image_transform *t, double complex *half) {
+  int row = t->n / 2 + 1;
+  double *to = (double *)half;
+  for (int y = 0; y < t->n; y++)
+    for (int x = 0; x < row; x++, to += 2) {
+      double factor = (x + y) % 2 ? -1.0 / t->n : 1.0 / t->n;
+      to[0] *= factor;
+      to[1] *= factor;
+    }
+}
+
 void fz_image_transform_of(const fz_image_transform *t, const double *pixels, double complex *half) {
   int n = t->n, row = n / 2 + 1;
   fz_fft_forward(t->fft, pixels, half);
+  if (n % 2 == 0) {
+    change_signs(t, half);
+    return;
+  }
   for (int y = 0; y < n; y++)
     for (int x = 0; x < row; x++) half[(ptrdiff_t)y * row + x] *= t->ramp[y] * t->ramp[x];
 }

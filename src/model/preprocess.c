@@ -3,13 +3,14 @@
 #include <math.h>
 
 #include "core/memory.h"
+#include "core/real.h"
 #include "model/image_transform.h"
 
 struct fz_preprocess {
   int n;
-  double share, background_share;
-  double *mask;  /* [n][n] */
-  char *outside; /* [n][n] background pixels for the statistics */
+  double share, background_share, background_pixels;
+  double *mask;    /* [n][n] */
+  double *outside; /* [n][n] 1 at background pixels, which make the statistics; 0 elsewhere */
   fz_image_transform *transform;
 };
 
@@ -18,7 +19,7 @@ fz_preprocess *fz_preprocess_create(int n, double radius_px, double edge_px) {
   if (!p) return NULL;
   p->n = n;
   p->mask = fz_alloc((ptrdiff_t)n * n, sizeof *p->mask);
-  p->outside = fz_alloc((ptrdiff_t)n * n, 1);
+  p->outside = fz_alloc((ptrdiff_t)n * n, sizeof *p->outside);
   p->transform = fz_image_transform_create(n);
   if (!p->mask || !p->outside || !p->transform) {
     fz_preprocess_destroy(&p);
@@ -29,6 +30,7 @@ fz_preprocess *fz_preprocess_create(int n, double radius_px, double edge_px) {
       double r = hypot(x - n / 2, y - n / 2), t = (r - radius_px) / edge_px;
       p->mask[i] = t <= 0 ? 1.0 : t >= 1 ? 0.0 : 0.5 + 0.5 * cos(3.14159265358979323846 * t);
       p->outside[i] = r > radius_px;
+      p->background_pixels += p->outside[i];
       p->share += p->mask[i] * p->mask[i] / ((double)n * n);
       p->background_share += (1 - p->mask[i]) * (1 - p->mask[i]) / ((double)n * n);
     }
@@ -51,21 +53,28 @@ ptrdiff_t fz_preprocess_scratch_size(const fz_preprocess *p) {
   return (ptrdiff_t)sizeof(double) * p->n * p->n;
 }
 
-static fz_image_fault background_statistics(const fz_preprocess *p, const float *pixels, double *mean, double *sd) {
-  double sum = 0, squares = 0, all = 0, count = 0;
-  ptrdiff_t size = (ptrdiff_t)p->n * p->n;
-  for (ptrdiff_t i = 0; i < size; i++) {
-    all += pixels[i];
-    if (p->outside[i]) {
-      sum += pixels[i];
-      count++;
+enum { LANES = 8 };
+
+/* Sums over pixels of weight (x - mean)^power, power 1 or 2, lane by lane and then all. */
+FZ_KERNEL static double background_sum(const fz_preprocess *p, const float *x, double mean, int power) {
+  double lane[LANES] = {0}, sum = 0;
+  ptrdiff_t size = (ptrdiff_t)p->n * p->n, whole = size / LANES * LANES;
+  for (ptrdiff_t i = 0; i < whole; i += LANES)
+    for (int j = 0; j < LANES; j++) {
+      double d = x[i + j] - mean;
+      lane[j] += p->outside[i + j] * (power == 1 ? d : d * d);
     }
-  }
-  if (!isfinite(all)) return FZ_IMAGE_NOT_FINITE;
-  *mean = sum / count;
-  for (ptrdiff_t i = 0; i < size; i++)
-    if (p->outside[i]) squares += (pixels[i] - *mean) * (pixels[i] - *mean);
-  *sd = sqrt(squares / count);
+  for (ptrdiff_t i = whole; i < size; i++) lane[0] += p->outside[i] * (power == 1 ? x[i] - mean : pow(x[i] - mean, 2));
+  for (int j = 0; j < LANES; j++) sum += lane[j];
+  return sum;
+}
+
+static fz_image_fault background_statistics(const fz_preprocess *p, const float *pixels, double *mean, double *sd) {
+  /* 0 times what is not finite is not finite: the whole image is looked at. */
+  double sum = background_sum(p, pixels, 0, 1);
+  if (!isfinite(sum)) return FZ_IMAGE_NOT_FINITE;
+  *mean = sum / p->background_pixels;
+  *sd = sqrt(background_sum(p, pixels, *mean, 2) / p->background_pixels);
   if (!isfinite(*sd)) return FZ_IMAGE_NOT_FINITE;
   return *sd > 1e-6 * fabs(*mean) && *sd > 0 ? FZ_IMAGE_GOOD : FZ_IMAGE_CONSTANT;
 }
@@ -74,7 +83,8 @@ fz_image_fault fz_preprocess_image(const fz_preprocess *p, const float *pixels, 
   double mean, sd, *z = scratch;
   fz_image_fault fault = background_statistics(p, pixels, &mean, &sd);
   if (fault) return fault;
-  for (ptrdiff_t i = 0; i < (ptrdiff_t)p->n * p->n; i++) z[i] = (pixels[i] - mean) / sd * p->mask[i];
+  double scale = 1 / sd;
+  for (ptrdiff_t i = 0; i < (ptrdiff_t)p->n * p->n; i++) z[i] = (pixels[i] - mean) * scale * p->mask[i];
   fz_image_transform_of(p->transform, z, half);
   return FZ_IMAGE_GOOD;
 }

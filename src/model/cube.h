@@ -4,6 +4,8 @@
  * [2 reach + 1][2 reach + 1][reach + 2], x fastest; complex cells interleaved */
 #ifndef FZ_MODEL_CUBE_H
 #define FZ_MODEL_CUBE_H
+#include <complex.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/status.h"
@@ -26,5 +28,13 @@ int fz_work_box(int kmax);
  *  shape   cell [cells] real, or [cells][2] complex; voxel [out][out][out] centred at out/2
  *  calls   local.  fails FZ_ENOMEM.  cost one p^3 transform */
 fz_status fz_cube_to_voxels(const fz_cube *cube, const double *cell, int components, int out, double *voxel);
+
+/* The same in steps, for those who keep the transform and its grids: to_half, fz_fft_backward, crop. */
+
+/** half [p][p][p/2 + 1].  calls local */
+void fz_cube_to_half(const fz_cube *cube, const double *cell, int components, double complex *half);
+/** real [p][p][p] to voxel [out]^3, centred, or with the origin at index 0 and negative coordinates at the end.
+ *  calls local.  fails FZ_ENOMEM */
+fz_status fz_cube_crop(int p, const double *real, int out, bool centred, double *voxel);
 
 #endif

@@ -11,11 +11,13 @@ struct fz_normal {
   int m;
   double scale;
   const double *mask;
-  fz_fft *fine_fft, *coarse_fft; /* 2m and m */
-  double *fine;                  /* [2m]^3 */
-  double complex *fine_half;     /* [2m][2m][m+1] */
-  double *eigenvalue;            /* [2m][2m][m+1] of T + R, divided by (2m)^3 */
-  double *coarse;                /* [m]^3 */
+  fz_fft *kernel_fft, *fine_fft, *coarse_fft; /* 4m, 2m and m */
+  double *kernel;                             /* [4m]^3 */
+  double complex *kernel_half;                /* [4m][4m][2m+1] */
+  double *fine;                               /* [2m]^3 */
+  double complex *fine_half;                  /* [2m][2m][m+1] */
+  double *eigenvalue;                         /* [2m][2m][m+1] of T + R, divided by (2m)^3 */
+  double *coarse;                             /* [m]^3 */
   double complex *coarse_half;
   double *inverse; /* [m][m][m/2+1] preconditioner, divided by m^3 */
 };
@@ -25,6 +27,9 @@ fz_normal *fz_normal_create(int m, double slice_scale, const double *mask) {
   if (!op) return NULL;
   *op = (fz_normal){.m = m, .scale = slice_scale, .mask = mask};
   ptrdiff_t fine = 8 * (ptrdiff_t)m * m * m, fine_half = 4 * (ptrdiff_t)m * m * (m + 1);
+  op->kernel_fft = fz_fft_create(3, (int[]){4 * m, 4 * m, 4 * m}, 1, false);
+  op->kernel = fz_alloc(8 * fine, sizeof(double));
+  op->kernel_half = fz_alloc(16 * (ptrdiff_t)m * m * (2 * m + 1), sizeof(double complex));
   op->fine_fft = fz_fft_create(3, (int[]){2 * m, 2 * m, 2 * m}, 1, false);
   op->coarse_fft = fz_fft_create(3, (int[]){m, m, m}, 1, false);
   op->fine = fz_alloc(fine, sizeof(double));
@@ -33,14 +38,17 @@ fz_normal *fz_normal_create(int m, double slice_scale, const double *mask) {
   op->coarse = fz_alloc((ptrdiff_t)m * m * m, sizeof(double));
   op->coarse_half = fz_alloc((ptrdiff_t)m * m * (m / 2 + 1), sizeof(double complex));
   op->inverse = fz_alloc((ptrdiff_t)m * m * (m / 2 + 1), sizeof(double));
-  if (!op->fine_fft || !op->coarse_fft || !op->fine || !op->fine_half || !op->eigenvalue || !op->coarse ||
-      !op->coarse_half || !op->inverse)
+  if (!op->kernel_fft || !op->kernel || !op->kernel_half || !op->fine_fft || !op->coarse_fft || !op->fine ||
+      !op->fine_half || !op->eigenvalue || !op->coarse || !op->coarse_half || !op->inverse)
     fz_normal_destroy(&op);
   return op;
 }
 
 void fz_normal_destroy(fz_normal **op) {
   if (!*op) return;
+  fz_fft_destroy(&(*op)->kernel_fft);
+  fz_free(&(*op)->kernel);
+  fz_free(&(*op)->kernel_half);
   fz_fft_destroy(&(*op)->fine_fft);
   fz_fft_destroy(&(*op)->coarse_fft);
   fz_free(&(*op)->fine);
@@ -108,29 +116,22 @@ static fz_status fill_preconditioner(fz_normal *op) {
 fz_status fz_normal_set(fz_normal *op, const fz_cube *a_cube, const double *a_cell, double factor,
                         const double *inverse_tau2, int shells) {
   int m = op->m, n = 2 * m;
-  double *kernel = fz_alloc((ptrdiff_t)n * n * n, sizeof *kernel);
-  if (!kernel) return FZ_ENOMEM;
-  fz_status st = fz_cube_to_voxels(a_cube, a_cell, 1, n, kernel);
-  if (st == FZ_OK) {
-    ptrdiff_t at = 0;
-    for (int z = 0; z < n; z++)
-      for (int y = 0; y < n; y++)
-        for (int x = 0; x < n; x++, at++)
-          op->fine[((ptrdiff_t)((z + m) % n) * n + (y + m) % n) * n + (x + m) % n] = kernel[at];
-    fz_fft_forward(op->fine_fft, op->fine, op->fine_half);
-    double volume = 8.0 * m * m * m, c2 = op->scale * op->scale;
-    at = 0;
-    for (int z = 0; z < n; z++)
-      for (int y = 0; y < n; y++)
-        for (int x = 0; x <= m; x++, at++) {
-          double prior = at_shell(inverse_tau2, shells, radius(z, y, x, n, 2)) * m * m * m;
-          double data = factor * creal(op->fine_half[at]);
-          op->eigenvalue[at] = c2 * (data + prior) / volume;
-        }
-    st = fill_preconditioner(op);
-  }
-  fz_free(&kernel);
-  return st;
+  FZ_ASSERT(a_cube->over == 4 && a_cube->m == m);
+  fz_cube_to_half(a_cube, a_cell, 1, op->kernel_half);
+  fz_fft_backward(op->kernel_fft, op->kernel_half, op->kernel);
+  fz_status st = fz_cube_crop(4 * m, op->kernel, n, false, op->fine);
+  if (st != FZ_OK) return st;
+  fz_fft_forward(op->fine_fft, op->fine, op->fine_half);
+  double volume = 8.0 * m * m * m, c2 = op->scale * op->scale;
+  ptrdiff_t at = 0;
+  for (int z = 0; z < n; z++)
+    for (int y = 0; y < n; y++)
+      for (int x = 0; x <= m; x++, at++) {
+        double prior = at_shell(inverse_tau2, shells, radius(z, y, x, n, 2)) * m * m * m;
+        double data = factor * creal(op->fine_half[at]);
+        op->eigenvalue[at] = c2 * (data + prior) / volume;
+      }
+  return fill_preconditioner(op);
 }
 
 void fz_normal_apply(fz_normal *op, const double *x, double *y) {
@@ -159,9 +160,11 @@ void fz_normal_precondition(fz_normal *op, const double *r, double *z) {
   for (ptrdiff_t i = 0; i < size; i++) z[i] = op->coarse[i] * op->mask[i];
 }
 
-fz_status fz_normal_right_side(const fz_normal *op, const fz_cube *b_cube, const double *b_cell, double factor,
-                               double *b) {
-  fz_status st = fz_cube_to_voxels(b_cube, b_cell, 2, op->m, b);
+fz_status fz_normal_right_side(fz_normal *op, const fz_cube *b_cube, const double *b_cell, double factor, double *b) {
+  FZ_ASSERT(b_cube->over == 2 && b_cube->m == op->m);
+  fz_cube_to_half(b_cube, b_cell, 2, op->fine_half);
+  fz_fft_backward(op->fine_fft, op->fine_half, op->fine);
+  fz_status st = fz_cube_crop(2 * op->m, op->fine, op->m, true, b);
   for (ptrdiff_t i = 0; st == FZ_OK && i < fz_normal_size(op); i++) b[i] *= factor * op->scale * op->mask[i];
   return st;
 }

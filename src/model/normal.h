@@ -24,8 +24,7 @@ fz_status fz_normal_set(fz_normal *op, const fz_cube *a_cube, const double *a_ce
 void fz_normal_apply(fz_normal *op, const double *x, double *y);
 /** z = mask C mask r, C the inverse of the shell averages of T + R: a preconditioner. */
 void fz_normal_precondition(fz_normal *op, const double *r, double *z);
-/** b = mask c sum of B back in voxels. */
-fz_status fz_normal_right_side(const fz_normal *op, const fz_cube *b_cube, const double *b_cell, double factor,
-                               double *b);
+/** b = mask c sum of B back in voxels.  calls local, as above.  fails FZ_ENOMEM */
+fz_status fz_normal_right_side(fz_normal *op, const fz_cube *b_cube, const double *b_cell, double factor, double *b);
 
 #endif

@@ -34,18 +34,19 @@ static double complex value_at(const double *cell, int components, int jx) {
 }
 
 /* The real output needs H(j) = (T(j) + conj T(-j)) / 2 on the half 0 <= jx <= p/2 that a complex-to-real transform
- * reads.  The conjugate's share lies there for jx = -1, 0 and p/2 alone. */
+ * reads.  The conjugate's share lies there for jx = -1, 0 and from p/2 on; cells beyond wrap around. */
 static void add_row(const double *cell, int components, int reach, int p, double complex *row, double complex *mirror) {
-  for (int jx = 0; jx <= reach; jx++) row[jx] += 0.5 * value_at(cell, components, jx);
+  int last = reach < p / 2 ? reach : p / 2;
+  for (int jx = 0; jx <= last; jx++) row[jx] += 0.5 * value_at(cell, components, jx);
   mirror[1] += 0.5 * conj(value_at(cell, components, -1));
   mirror[0] += 0.5 * conj(value_at(cell, components, 0));
-  if (2 * reach == p) mirror[reach] += 0.5 * conj(value_at(cell, components, reach));
+  for (int jx = p / 2; jx <= reach; jx++) mirror[p - jx] += 0.5 * conj(value_at(cell, components, jx));
 }
 
 void fz_cube_to_half(const fz_cube *cube, const double *cell, int components, double complex *half) {
   int p = cube->over * cube->m, reach = cube->reach;
   ptrdiff_t row = p / 2 + 1;
-  FZ_ASSERT(2 * reach <= p);
+  FZ_ASSERT(p % 2 == 0 && reach < p);
   memset(half, 0, sizeof *half * (size_t)p * (size_t)p * (size_t)row);
   for (int jz = -reach; jz <= reach; jz++)
     for (int jy = -reach; jy <= reach; jy++, cell += components * cube->nx)

@@ -1,5 +1,8 @@
 #include "mpi/run_host.h"
 
+#include "core/log.h"
+#include "mpi/polish.h"
+
 static fz_status open_stage(void *self, fz_dataset *data, const fz_stage_spec *spec, const double *inverse_tau2,
                             double mask_radius_px, const fz_objective **view, const fz_stage **stage, fz_error *err) {
   fz_mpi_run_host *host = self;
@@ -17,10 +20,20 @@ static void close_stage(void *self) {
   fz_mpi_objective_close(&((fz_mpi_run_host *)self)->objective);
 }
 
+static fz_status polish(void *self, fz_dataset *data, const fz_polish_spec *spec, fz_error *err) {
+  fz_mpi_run_host *host = self;
+  fz_polish_report report;
+  fz_status st = fz_mpi_polish(host->comm, data, spec, host->stop, host->stop_context, &report, err);
+  if (st == FZ_OK)
+    fz_log(FZ_LOG_INFO, "local search turned the poses by %.2f deg and shifted them by %.2f px in the mean",
+           report.turn_deg, report.shift_px);
+  return st;
+}
+
 static fz_status agree(void *self, fz_status st, fz_error *err) {
   return fz_mpi_agree(((fz_mpi_run_host *)self)->comm, st, err);
 }
 
 fz_run_host fz_mpi_run_host_view(fz_mpi_run_host *host) {
-  return (fz_run_host){.self = host, .open = open_stage, .close = close_stage, .agree = agree};
+  return (fz_run_host){.self = host, .open = open_stage, .close = close_stage, .polish = polish, .agree = agree};
 }

@@ -186,6 +186,12 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
        .help =
            "how poses are scored: polar, all in-plane angles at once on rings (auto takes it); direct, pose by pose "
            "on the lattice, 5 to 30 times slower, for comparison"},
+      {.name = "polish-poses",
+       .type = FZ_OPTION_FLAG,
+       .target = &r.polish_poses,
+       .default_text = "true",
+       .help = "in the end improve each image's best pose by local search between the points of the grid (on; "
+               "--polish-poses=false: keep those of the grid)"},
       {.name = "precision",
        .type = FZ_OPTION_CHOICE,
        .target = &r.precision,

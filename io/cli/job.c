@@ -48,6 +48,8 @@ static void describe(const fz_run *run, char *text, size_t n) {
     snprintf(text, n, "start %d of %d, comparison", (int)run->start + 1, s->starts);
   else if (run->phase == FZ_RUN_REFINE)
     snprintf(text, n, "refinement pass %d, shell %d", (int)run->pass + 1, (int)run->kmax);
+  else if (run->phase == FZ_RUN_POLISH)
+    snprintf(text, n, "local search of poses");
   else
     snprintf(text, n, "complete");
 }
@@ -112,8 +114,7 @@ static fz_status append_record(const fz_job *job, progress *p, const char *what,
   fz_io_json_f64(&json, "passes", run->passes);
   fz_io_json_f64(&json, "fraction", fz_run_fraction(run));
   fz_io_json_f64(&json, "seconds", seconds);
-  if (run->phase == FZ_RUN_REFINE || run->phase == FZ_RUN_COMPLETE)
-    fz_io_json_f64(&json, "half_map_shell", run->best_shell);
+  if (run->phase >= FZ_RUN_REFINE) fz_io_json_f64(&json, "half_map_shell", run->best_shell);
   const char *line = fz_io_json_end(&json);
   fz_status st = line ? fz_io_records_append(p->records, line, err) : fz_fail(err, FZ_ENOMEM, "no memory for a record");
   fz_io_json_clear(&json);
@@ -222,7 +223,7 @@ fz_status fz_job_is_finished(const fz_job *job, bool *finished, fz_error *err) {
   int64_t phase = 0;
   fz_state_list list = {0};
   fz_state_add_text(&list, "job/parameters", parameters, PARAMETERS_MAX, "what the result depends on");
-  fz_state_add_i64(&list, "run/phase", &phase, "1", "3: complete");
+  fz_state_add_i64(&list, "run/phase", &phase, "1", "4: complete");
   st = fz_io_checkpoint_read(job->comm, checkpoint, &list, err);
   if (st == FZ_OK && strcmp(parameters, job->parameters) != 0)
     st = refuse_other_parameters(parameters, job->parameters, err);

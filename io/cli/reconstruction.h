@@ -18,7 +18,7 @@ typedef struct fz_reconstruction_request {
   int64_t seed, starts, classes, batch, max_passes, threads, pose_blocks;
   double max_resolution_A, mask_diameter_A, shift_range_A, shift_step_A, angular_step_deg, step;
   double checkpoint_interval, max_time, max_memory_GB, max_excluded_percent;
-  bool dry_run, fresh;
+  bool dry_run, fresh, polish_poses;
 } fz_reconstruction_request;
 
 /* What is open while it runs; reconstruction.c owns it. */

@@ -79,6 +79,7 @@ fz_status fz_reconstruction_settings(fz_reconstruction *s, fz_run_settings *out,
                            .optimizer = fz_optimizer_options_default(),
                            .schedule = fz_schedule_default(data->n, limit),
                            .max_refine_passes = (int)r->max_passes,
+                           .polish_poses = r->polish_poses,
                            .initial = s->initial,
                            .initial_kmax = 8};
   if (out->marginalization == FZ_MARGINALIZATION_ADAPTIVE && out->engine == FZ_ENGINE_DIRECT)
@@ -132,16 +133,17 @@ void fz_reconstruction_parameters(fz_reconstruction *s, const fz_run_settings *s
     snprintf(start, sizeof start, "map crc %08lx",
              crc32_z(crc32(0, NULL, 0), (const Bytef *)s->initial, (z_size_t)bytes));
   }
-  int used =
-      snprintf(s->parameters, n,
-               "frazil %s\nparticles %lld crc %08x usable %lld\nseed %lld\nstarts %d\nclasses %d\nalgorithm %s\n"
-               "precision %s\ninit %s\nbatch %lld\nstep %g\nmask-diameter %g\nshift-range %g\nshift-step %g\n"
-               "angular-step %g\ndirections %s\nmarginalization %s\nengine %s\nmax-passes %d\nmax-shell %d\nladder",
-               fz_version(), (long long)s->data.table->n, (unsigned)fingerprint(s->data.table), (long long)s->data.n,
-               (long long)r->seed, set->starts, set->n_classes, r->algorithm, r->precision, start, (long long)r->batch,
-               set->optimizer.step, 2 * s->data.mask_radius_px * pixel_A, set->sampling.shift_range_px * pixel_A,
-               r->shift_step_A, r->angular_step_deg, r->directions, r->marginalization,
-               strcmp(r->engine, "direct") ? "polar" : "direct", set->max_refine_passes, set->schedule.kmax_limit);
+  int used = snprintf(s->parameters, n,
+                      "frazil %s\nparticles %lld crc %08x usable %lld\nseed %lld\nstarts %d\nclasses %d\nalgorithm %s\n"
+                      "precision %s\ninit %s\nbatch %lld\nstep %g\nmask-diameter %g\nshift-range %g\nshift-step %g\n"
+                      "angular-step %g\ndirections %s\nmarginalization %s\nengine %s\nmax-passes %d\npolish-poses "
+                      "%d\nmax-shell %d\nladder",
+                      fz_version(), (long long)s->data.table->n, (unsigned)fingerprint(s->data.table),
+                      (long long)s->data.n, (long long)r->seed, set->starts, set->n_classes, r->algorithm, r->precision,
+                      start, (long long)r->batch, set->optimizer.step, 2 * s->data.mask_radius_px * pixel_A,
+                      set->sampling.shift_range_px * pixel_A, r->shift_step_A, r->angular_step_deg, r->directions,
+                      r->marginalization, strcmp(r->engine, "direct") ? "polar" : "direct", set->max_refine_passes,
+                      set->polish_poses, set->schedule.kmax_limit);
   for (int i = 0; i < set->schedule.n_ladder && used > 0 && (size_t)used < n; i++)
     used += snprintf(s->parameters + used, n - (size_t)used, " %dx%g", set->schedule.ladder[i].kmax,
                      set->schedule.ladder[i].passes);

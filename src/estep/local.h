@@ -54,9 +54,9 @@ int64_t fz_local_bytes(const fz_local_setup *setup);
 double fz_local_score(const fz_local *l, int thread, const fz_tile *tile, int i, int volume,
                       const fz_local_prior *prior, const fz_local_pose *pose, fz_local_slope *slope);
 
-/** Climb from *pose; the score there is never below that of the start.  Ends after FZ_LOCAL_EVALUATIONS scores with
- * their slopes, or when a step promises less than 1e-3. calls   local, safe in threads with their own numbers; the same
- * bits whoever calls */
+/** Climb from *pose; the score there is never below that of the start.
+ *  calls   local, safe in threads with their own numbers; the same bits whoever calls
+ *  cost    some six scores, at most FZ_LOCAL_EVALUATIONS: it ends when a step promises less than 1e-3 */
 fz_local_climbed fz_local_climb(const fz_local *l, int thread, const fz_tile *tile, int i, int volume,
                                 const fz_local_prior *prior, fz_local_pose *pose);
 

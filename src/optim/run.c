@@ -139,7 +139,7 @@ static fz_status make_halves(fz_run *run, fz_error *err) {
 
 /* Make ready what the next step needs: stage, volumes on its grid, optimizer. */
 static fz_status prepare(fz_run *run, fz_error *err) {
-  if (run->view || run->phase == FZ_RUN_COMPLETE) return FZ_OK;
+  if (run->view || run->phase >= FZ_RUN_POLISH) return FZ_OK;
   fz_status st;
   FZ_TRY(open_stage(run, err));
   FZ_TRY(agree(run, fit_volume(run, err), err));
@@ -160,7 +160,7 @@ fz_status fz_run_restore(fz_run *run, fz_error *err) {
   fz_status st = FZ_OK;
   if (run->m && !(run->w = fz_alloc(classes * voxels(run->m), sizeof *run->w))) st = FZ_ENOMEM;
   if (run->best_m && !(run->best_w = fz_alloc(classes * voxels(run->best_m), sizeof *run->w))) st = FZ_ENOMEM;
-  for (int h = 0; h < 2 && run->phase == FZ_RUN_COMPLETE; h++)
+  for (int h = 0; h < 2 && run->phase >= FZ_RUN_POLISH; h++)
     if (!(run->half[h] = fz_alloc(classes * voxels(run->m), sizeof(double)))) st = FZ_ENOMEM;
   if (st != FZ_OK) fz_fail(err, st, "no memory for the volumes of the checkpoint");
   st = agree(run, st, err);
@@ -389,12 +389,13 @@ static double resolved_shell(const fz_run *run) {
 static void choose_next_pass(fz_run *run) {
   double shell = resolved_shell(run);
   int limit = run->settings.schedule.kmax_limit;
+  fz_run_phase end = run->settings.polish_poses ? FZ_RUN_POLISH : FZ_RUN_COMPLETE;
   bool rises = shell > run->best_shell + 0.25, open = shell >= (double)run->kmax - 1 && run->kmax < limit;
   run->stale = rises || open ? 0 : run->stale + 1;
   run->best_shell = fmax(run->best_shell, shell);
   run->pass++;
-  if (run->pass >= run->settings.max_refine_passes || run->stale >= 1) run->phase = FZ_RUN_COMPLETE;
-  if (run->kmax == limit && shell >= (double)limit - 1) run->phase = FZ_RUN_COMPLETE; /* all that was asked for */
+  if (run->pass >= run->settings.max_refine_passes || run->stale >= 1) run->phase = end;
+  if (run->kmax == limit && shell >= (double)limit - 1) run->phase = end; /* all that was asked for */
   if (open) run->kmax = next_kmax(&run->settings, (int)run->kmax);
 }
 
@@ -438,6 +439,22 @@ done:
   return st == FZ_ENOMEM ? fz_fail(err, st, "no memory for a refinement pass") : st;
 }
 
+static fz_polish_spec polish_spec(const fz_run *run) {
+  return (fz_polish_spec){.kmax = (int)run->reach,
+                          .m = (int)run->m,
+                          .n_classes = run->settings.n_classes,
+                          .threads = run->settings.threads,
+                          .volume = {run->w, run->w}, /* poses are shared by the halves: so is the map */
+                          .shift_sd_px = run->settings.sampling.shift_range_px / 3};
+}
+
+static fz_status step_polish(fz_run *run, fz_error *err) {
+  fz_polish_spec spec = polish_spec(run);
+  fz_status st = run->host.polish(run->host.self, run->data, &spec, err);
+  if (st == FZ_OK) run->phase = FZ_RUN_COMPLETE;
+  return st;
+}
+
 fz_status fz_run_step(fz_run *run, fz_error *err) {
   fz_status st = prepare(run, err);
   if (st != FZ_OK) return st;
@@ -445,6 +462,7 @@ fz_status fz_run_step(fz_run *run, fz_error *err) {
     case FZ_RUN_CLIMB: st = step_climb(run, err); break;
     case FZ_RUN_COMPARE: st = step_compare(run, err); break;
     case FZ_RUN_REFINE: st = step_refine(run, err); break;
+    case FZ_RUN_POLISH: st = step_polish(run, err); break;
     default: break;
   }
   return agree(run, st, err);
@@ -458,7 +476,7 @@ void fz_run_scalars(fz_run *run, fz_state_list *list) {
     const char *name;
     int64_t *value;
     const char *meaning;
-  } whole[] = {{"run/phase", &run->phase, "0 climb, 1 compare, 2 refine, 3 complete"},
+  } whole[] = {{"run/phase", &run->phase, "0 climb, 1 compare, 2 refine, 3 polish, 4 complete"},
                {"run/start", &run->start, "random start in progress"},
                {"run/rung", &run->rung, "step of the ladder of band limits"},
                {"run/pass", &run->pass, "refinement passes done"},
@@ -500,7 +518,7 @@ void fz_run_arrays(fz_run *run, fz_state_list *list) {
     fz_state_add_array(list, "volume/best", FZ_STATE_F64, 4,
                        (int64_t[]){classes, run->best_m, run->best_m, run->best_m}, run->best_w, "image units",
                        "volumes of the best start");
-  if (run->phase == FZ_RUN_COMPLETE)
+  if (run->phase >= FZ_RUN_POLISH)
     for (int h = 0; h < 2; h++)
       fz_state_add_array(list, h ? "volume/half2" : "volume/half1", FZ_STATE_F64, 4,
                          (int64_t[]){classes, run->m, run->m, run->m}, run->half[h], "image units", "half-map");
@@ -527,5 +545,10 @@ int64_t fz_run_bytes(const fz_run_settings *s, const fz_dataset *data, int ranks
     }
     if (stage + solve > largest) largest = stage + solve;
   }
+  int m = fz_work_box((int)last);
+  fz_polish_spec polish = {.kmax = (int)last, .m = m, .n_classes = s->n_classes, .threads = s->threads};
+  int64_t last_step = fz_polish_bytes(data, &polish) + 24 * s->n_classes * voxels(m) +
+                      (int64_t)(sizeof(fz_image_state) + sizeof(int64_t)) * data->n;
+  if (s->polish_poses && last_step > largest) largest = last_step;
   return largest + (int64_t)sizeof(fz_image_state) * 2 * data->table->n;
 }

@@ -1,19 +1,20 @@
 /* A whole reconstruction as a state machine: several random starts climb a ladder of band limits, the best one by
- * likelihood is refined with half-sets at rising band limits.
- *  One step is one update of the optimizer, one comparison pass or one refinement pass; between steps the run can be
+ * likelihood is refined with half-sets at rising band limits, and last the poses are improved by local search.
+ *  One step is one update of the optimizer, one comparison, refinement or polishing pass; between steps the run can be
  *  written down and taken up again anywhere.  What is decided here depends on the data, the settings and the seed only.
  */
 #ifndef FZ_OPTIM_RUN_H
 #define FZ_OPTIM_RUN_H
 #include "core/state.h"
 #include "estep/dataset.h"
+#include "estep/polish.h"
 #include "estep/stage.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 
 enum { FZ_RUN_STARTS_MAX = 64 };
 
-typedef enum fz_run_phase { FZ_RUN_CLIMB, FZ_RUN_COMPARE, FZ_RUN_REFINE, FZ_RUN_COMPLETE } fz_run_phase;
+typedef enum fz_run_phase { FZ_RUN_CLIMB, FZ_RUN_COMPARE, FZ_RUN_REFINE, FZ_RUN_POLISH, FZ_RUN_COMPLETE } fz_run_phase;
 
 /* Who makes objectives of stages: mpi/ for real runs. The same on all ranks; collective. */
 typedef struct fz_run_host {
@@ -22,6 +23,8 @@ typedef struct fz_run_host {
   fz_status (*open)(void *self, fz_dataset *data, const fz_stage_spec *spec, const double *inverse_tau2,
                     double mask_radius_px, const fz_objective **view, const fz_stage **stage, fz_error *err);
   void (*close)(void *self);
+  /** Local search of all poses (estep/polish.h); data->state changes on success alone. */
+  fz_status (*polish)(void *self, fz_dataset *data, const fz_polish_spec *spec, fz_error *err);
   /** One verdict for all ranks about a step that each takes by itself (fz_mpi_agree). */
   fz_status (*agree)(void *self, fz_status st, fz_error *err);
 } fz_run_host;
@@ -38,6 +41,7 @@ typedef struct fz_run_settings {
   fz_schedule schedule;
   fz_sampling_options sampling;
   int max_refine_passes;
+  bool polish_poses;     /* in the end */
   const double *initial; /* [box]^3 a starting map instead of random ones, or NULL; borrowed */
   int initial_kmax;      /* band limit at which it is taken up */
 } fz_run_settings;

@@ -133,7 +133,7 @@ expect 1 "sim/particles.star is an input, and --output sim would overwrite it" "
 [ "$(cksum <$star)" = "$sum" ] || fail "the input was overwritten"
 
 # A rank that fails alone in the middle of a step takes the others along; the run can be taken up again.
-for site in m-step tile checkpoint-write; do
+for site in m-step tile polish checkpoint-write; do
   rm -rf code.* broken
   broken=(reconstruct "${sim[@]}" --output broken --starts 1 --kmax-schedule 3 --max-passes 1 --max-resolution 36
     --checkpoint-interval 0 --pose-blocks 3)

@@ -3,8 +3,16 @@
 #include "core/memory.h"
 #include "estep/polar_kernels.h"
 
-/* Large radices first touch memory least; 8 and 4 before 2. */
-static const int RADICES[] = {8, 5, 4, 3, 2};
+/* In the order that measures fastest: large radices touch memory least, and the last passes run over the longest rows.
+ */
+static const int RADICES[] = {5, 3, 8, 4, 2};
+
+/* A pass of radix 2 costs almost as much as one of 4. */
+static void pair_up(fz_polar_fft *fft) {
+  int last = fft->passes - 1;
+  for (int i = 0; i < last && fft->radix[last] == 2; i++)
+    if (fft->radix[i] == 8) fft->radix[i] = fft->radix[last] = 4;
+}
 
 fz_status fz_polar_fft_init(fz_polar_fft *fft, int n) {
   *fft = (fz_polar_fft){.n = n};
@@ -15,6 +23,7 @@ fz_status fz_polar_fft_init(fz_polar_fft *fft, int n) {
       rest /= RADICES[i];
     }
   if (rest != 1 || n < 4) return FZ_EINVAL;
+  pair_up(fft);
   ptrdiff_t count = 0;
   for (int i = 0, m = n; i < fft->passes; i++) {
     m /= fft->radix[i];

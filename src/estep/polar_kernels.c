@@ -372,8 +372,7 @@ static double weights(fz_real *cells, int n, int part, fz_real log_total, fz_rea
     vec sum = {0}, first = {0}, zero = {0};
     for (int p = 0; p < n; p++) {
       fz_real *at = cells + p * CELL + part * LANES + w;
-      vec score = load(at), x = score - log_total;
-      vec weight = exp_negative(select(x < zero, x, zero));
+      vec score = load(at), weight = exp_negative(score - log_total); /* above 0 by rounding only */
       weight = select(weight > floor_weight, weight, zero);
       store(at, weight);
       sum += weight;

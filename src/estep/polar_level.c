@@ -236,23 +236,30 @@ FZ_KERNEL static void square(fz_real *z, int n) {
     }
 }
 
+/* The rings of the norm, half as far apart, are those of the slices too. */
+static int same_ring(const fz_rings *norm, double radius) {
+  int at = (int)lrint(2 * radius) - 1;
+  FZ_ASSERT(norm->radius[at] == radius);
+  return at;
+}
+
 void fz_polar_level_spectra(const fz_polar_level *l, const fz_polar_kernels *kernels, const fz_projector *projector,
                             const fz_polar_packet *packet, fz_real *const *samples, fz_real *const *scratch,
                             fz_real *to) {
-  int n = l->rings->n_angles, half = n / 2;
+  const fz_rings *rings = l->rings, *norm = rings->norm;
+  int n = rings->n_angles, half = n / 2;
+  ptrdiff_t points = (ptrdiff_t)norm->n_rings * half;
   fz_real unused[2];
-  for (int squares = 0; squares < 2; squares++) {
-    const fz_rings *rings = squares ? l->rings->norm : l->rings;
-    ptrdiff_t points = (ptrdiff_t)rings->n_rings * half;
-    for (int j = 0; j < packet->count; j++) {
-      fz_rotation a = fz_quadrature_rotation(l->q, packet->first + j, 0);
-      fz_projector_rings(projector, rings, &a, samples[0] + j * points, samples[1] + j * points);
-    }
-    for (int r = 0; r < rings->n_rings; r++) {
-      gather_ring(packet, half, points, r, samples, scratch[0]);
+  for (int j = 0; j < packet->count; j++) {
+    fz_rotation a = fz_quadrature_rotation(l->q, packet->first + j, 0);
+    fz_projector_rings(projector, norm, &a, samples[0] + j * points, samples[1] + j * points);
+  }
+  for (int squares = 0; squares < 2; squares++)
+    for (int r = 0; r < (squares ? norm : rings)->n_rings; r++) {
+      int at = squares ? r : same_ring(norm, rings->radius[r]);
+      gather_ring(packet, half, points, at, samples, scratch[0]);
       if (squares) square(scratch[0], n);
       const fz_real *spectrum = kernels->transform(&l->fft, scratch[0], scratch[1], scratch[2], unused);
       store_ring(squares ? &l->squares : &l->slices, r, spectrum, squares ? to + l->slices.n_pairs * CELL : to);
     }
-  }
 }

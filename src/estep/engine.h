@@ -54,6 +54,11 @@ typedef struct fz_engine_setup {
   int n_coarse;          /* levels of adaptive search before the quadrature, coarsest first; 0: all poses are scored */
   const fz_coarse_level *coarse; /* [n_coarse] borrowed */
   double captured;               /* share of each level's posterior whose cells are searched further */
+  /* Branch and bound instead: every pose above exp(-cutoff) of an image's best one is scored, found by its low rings
+   * and a bound on what the others can add (estep/polar_bound.c).  Coarse levels only tell where to look for a good
+   * pose first; without them, or without a cutoff, all poses are scored. */
+  bool bounded;
+  double bound_failure; /* the probability, per image, that the bound may fail: noise is Gaussian; 0: it holds always */
   int tile_capacity, threads;
   /* Posterior weights below exp(-cutoff) of an image's total are dropped from A and B; 0 = none.  Above log(poses), so
    * that the best pose is never dropped. */

@@ -39,12 +39,16 @@ static fz_status set_volumes(void *self, const double *const *voxels, const doub
     p->log_class[k] = log(class_prior[k] > 1e-300 ? class_prior[k] : 1e-300);
     fz_projector_set(p->projector[k], voxels[k], p->setup.slice_scale);
   }
+  bool all = fz_polar_bounded(p); /* the first pose that is looked at may lie in any block */
 #pragma omp parallel num_threads(p->setup.threads)
-  for (int level = 0; level < p->n_levels; level++) {
-    if (!p->level[level].kept) continue;
-    ptrdiff_t first = level == finest ? p->first_packet[first_block] : 0;
-    make_spectra(p, level, first,
-                 level == finest ? p->first_packet[first_block + n_blocks] : p->level[level].n_packets);
+  {
+    for (int level = 0; level < p->n_levels; level++) {
+      if (!p->level[level].kept) continue;
+      bool part = level == finest && !all;
+      make_spectra(p, level, part ? p->first_packet[first_block] : 0,
+                   part ? p->first_packet[first_block + n_blocks] : p->level[level].n_packets);
+    }
+    if (all) fz_polar_bound_volumes(p, &p->work[omp_get_thread_num()]);
   }
   return FZ_OK;
 }
@@ -160,6 +164,8 @@ static void free_workspace(fz_polar_workspace *w) {
   fz_free(&w->wanted);
   fz_free(&w->parents);
   fz_free(&w->captured);
+  fz_free(&w->at_large);
+  fz_polar_bounder_close(&w->bound);
   fz_partial_sums_free(&w->sums);
 }
 
@@ -182,7 +188,9 @@ static fz_status make_workspace(const fz_polar *p, fz_polar_workspace *w) {
   w->wanted = fz_alloc(l->shifts, 1);
   w->parents = fz_alloc(l->shifts, 1);
   w->captured = fz_alloc(tile, sizeof *w->captured);
-  bool complete = w->largest && w->wanted && w->parents && w->captured;
+  w->at_large = fz_alloc(tile, sizeof *w->at_large);
+  if (fz_polar_bounder_open(p, &w->bound) != FZ_OK) return FZ_ENOMEM;
+  bool complete = w->largest && w->wanted && w->parents && w->captured && w->at_large;
   return complete ? fz_partial_sums_init(&w->sums, &p->setup) : FZ_ENOMEM;
 }
 
@@ -202,8 +210,10 @@ int64_t engine_bytes(const fz_engine_setup *setup) {
     bytes += search_cells(&p, i);
   }
   reals += l->n_packets * setup->tile_capacity * l->shifts;
+  bytes += fz_polar_bounder_size(&p);
   int64_t cells = fz_cube_make(setup->m, 2, setup->frequencies->kmax).cells;
   int64_t shared = setup->n_classes * (16 * m * m * m + 8 * m * m + 2 * cells) + phase_cells(&p) * CELL;
+  if (fz_polar_bounded(&p)) shared += l->n_packets * l->rings->norm->n_rings * LANES;
   bytes = kept + shared * (int64_t)sizeof(fz_real) + fz_polar_held_words(l) * (int64_t)sizeof(int64_t) +
           setup->threads * (reals * (int64_t)sizeof(fz_real) + bytes + fz_partial_sums_bytes(setup));
   for (int i = 0; i < p.n_levels; i++) fz_polar_level_close(&p.level[i]);
@@ -236,6 +246,7 @@ static void destroy(fz_engine *engine) {
   fz_free(&p->work);
   fz_free(&p->log_class);
   fz_free(&p->phase);
+  fz_free(&p->slice_power);
   fz_free(&p);
   *engine = (fz_engine){0};
 }
@@ -283,6 +294,11 @@ fz_status create_engine(const fz_engine_setup *setup, fz_engine *engine) {
   p->work = fz_alloc(setup->threads, sizeof *p->work);
   p->phase = fz_alloc(phase_cells(p) * CELL, sizeof(fz_real));
   if (!p->projector || !p->log_class || !p->work || !p->phase) goto done;
+  if (fz_polar_bounded(p)) {
+    const fz_polar_level *l = fz_polar_finest(p);
+    p->slice_power = fz_alloc(l->n_packets * l->rings->norm->n_rings * LANES, sizeof(fz_real));
+    if (!p->slice_power) goto done;
+  }
   for (int k = 0; k < setup->n_classes; k++)
     if (!(p->projector[k] = FZ_REAL_NAME(fz_projector_create)(setup->m, setup->frequencies->kmax))) goto done;
   for (int t = 0; t < setup->threads; t++) {

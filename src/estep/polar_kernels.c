@@ -97,7 +97,7 @@ static void products(const fz_polar_layout *l, const fz_real *const *row, const 
   int n = l->n_angles;
   for (int q = 0; q <= l->top; q++) {
     ptrdiff_t at = l->first[q];
-    int count = (int)(l->first[q + 1] - at), with_norm = norm && q % 2 == 0;
+    int count = (int)(l->first[q + 1] - at) - l->left_out, with_norm = norm && q % 2 == 0;
     const fz_real *slice = slices + at * CELL;
     for (int i0 = 0; i0 < ROWS; i0 += DEPTH)
       for (int w = 0; w < LANES; w += WIDTH) {

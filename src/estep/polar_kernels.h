@@ -40,7 +40,8 @@ typedef struct fz_polar_kernels {
   /** z of FZ_POLAR_PAIRS pairs of rows against one block of slices.
    *  shape   row [FZ_POLAR_ROWS] pointers; norm [FZ_POLAR_ROWS] pointers to lane cells of the even q (0, 2, ..), or
    * NULL for none; offset [FZ_POLAR_ROWS] is added to every score of the row, lane_offset [16] to every lane; slices
-   * [n_pairs] cells; z [FZ_POLAR_PAIRS][n_angles] cells, of which |q| <= top are written */
+   * [n_pairs] cells; z [FZ_POLAR_PAIRS][n_angles] cells, of which |q| <= top are written.  Without the highest
+   * l->left_out rings */
   void (*products)(const fz_polar_layout *l, const fz_real *const *row, const fz_real *const *norm,
                    const fz_real *offset, const fz_real *lane_offset, const fz_real *slices, fz_real *z);
   /** out(p) = sum_q in(q) exp(+2 pi i p q / n); in is kept.  shape in, work, out [n] cells, no overlap; returns where

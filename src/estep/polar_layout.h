@@ -19,6 +19,7 @@ typedef struct fz_polar_layout {
   ptrdiff_t n_pairs; /* all pairs */
   int *lowest;       /* [top + 1] first ring that holds frequency q */
   ptrdiff_t *first;  /* [top + 2] its index; first[top + 1] = n_pairs */
+  int left_out;      /* highest rings that products pass over: 0 but in copies that borrow the arrays */
 } fz_polar_layout;
 
 /** Spectra of slices of a map within a sphere of radius rho (boxes).  fails FZ_ENOMEM.  owns the caller */

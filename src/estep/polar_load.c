@@ -81,4 +81,5 @@ void fz_polar_load(void *self, int thread, const fz_tile *tile) {
     fz_polar_rows_derive(&p->level[level], &w->rows[level], fz_polar_finest(p), finest, tile->n);
   fz_profile_add(w->profile, FZ_PHASE_LOAD, began, 0);
   fz_polar_search(p, w, tile);
+  if (fz_polar_bounded(p)) fz_polar_bound_load(p, w, tile);
 }

@@ -30,7 +30,27 @@
 #define fz_polar_group_clear FZ_REAL_NAME(fz_polar_group_clear)
 #define fz_polar_group_add FZ_REAL_NAME(fz_polar_group_add)
 #define fz_polar_norms FZ_REAL_NAME(fz_polar_norms)
+#define fz_polar_bound FZ_REAL_NAME(fz_polar_bound)
+#define fz_polar_bounder FZ_REAL_NAME(fz_polar_bounder)
+#define fz_polar_bounder_open FZ_REAL_NAME(fz_polar_bounder_open)
+#define fz_polar_bounder_close FZ_REAL_NAME(fz_polar_bounder_close)
+#define fz_polar_bounder_size FZ_REAL_NAME(fz_polar_bounder_size)
+#define fz_polar_bound_volumes FZ_REAL_NAME(fz_polar_bound_volumes)
+#define fz_polar_bound_load FZ_REAL_NAME(fz_polar_bound_load)
+#define fz_polar_bound_filter FZ_REAL_NAME(fz_polar_bound_filter)
 #define fz_polar_finest FZ_REAL_NAME(fz_polar_finest)
+
+/* Branch and bound: what a thread knows of its tile. */
+typedef struct fz_polar_bounder {
+  double *best;     /* [tile] score of a pose that was looked at: the best one is no worse */
+  fz_real *x_norm;  /* [tile shifts][n_rings] root of the power of a row's rings */
+  fz_real *s_norm;  /* [n_rings][16] of the packet's slices */
+  fz_real *c2_most; /* [tile][norm rings] n_angles x largest c^2 on a ring */
+  double *truth;    /* [tile][FZ_BOUND_STAGES] most that the high rings of a slice can hold */
+  bool *useful;     /* [FZ_BOUND_STAGES][tile] the stage leaves out most of what it looks at */
+  int *pair;        /* [tile shifts / 2] rows to be scored, the first of each pair */
+} fz_polar_bounder;
+enum { FZ_BOUND_STAGES = 3 };
 
 typedef struct fz_polar_workspace {
   fz_polar_rows rows[FZ_LEVELS_MOST];
@@ -46,7 +66,9 @@ typedef struct fz_polar_workspace {
   fz_real *cell[FZ_LEVELS_MOST];
   uint8_t *chosen[FZ_LEVELS_MOST];
   uint8_t *wanted, *parents; /* [shifts] of one image in one packet, and of the level before */
+  double *at_large;          /* [tile] mean log mass of the first level's cells */
   double *captured;          /* [tile] share of the posterior of the levels before that the chosen cells hold */
+  fz_polar_bounder bound;
   fz_partial_sums sums;
   fz_engine_profile *profile;
 } fz_polar_workspace;
@@ -61,6 +83,7 @@ typedef struct fz_polar {
   fz_projector **projector; /* [n_classes] */
   double *log_class;        /* [n_classes] */
   fz_real *phase;           /* [shift groups][n_rings half] cells: cos, sin of the shifts */
+  fz_real *slice_power;     /* bounded: [n_packets][norm rings][16] mean power of the slices' rings, else NULL */
   fz_polar_workspace *work; /* [threads] */
   int64_t *held;            /* [n_packets] B cells, A cells, lane masses; NULL: nothing is held back */
   omp_lock_t *guard;        /* [n_packets] of what is held */
@@ -95,6 +118,22 @@ void fz_polar_search(const fz_polar *p, fz_polar_workspace *w, const fz_tile *ti
 /** Which shifts of one image are to be looked at in a packet: into w->wanted [shifts], padded ones 0. All of them at
  *  the first level.  Returns whether there is any. */
 bool fz_polar_select(const fz_polar *p, fz_polar_workspace *w, int level, ptrdiff_t packet, int image);
+
+/** Bounded: the poses of the quadrature that are left out are those that cannot matter (estep/polar_bound.c). */
+static inline bool fz_polar_bounded(const fz_polar *p) {
+  return p->setup.bounded && p->n_levels > 1 && p->setup.cutoff > 0;
+}
+ptrdiff_t fz_polar_bounder_size(const fz_polar *p); /* bytes */
+fz_status fz_polar_bounder_open(const fz_polar *p, fz_polar_bounder *b);
+void fz_polar_bounder_close(fz_polar_bounder *b);
+/** After new volumes: the power of all slices.  Inside a parallel region, by all threads. */
+void fz_polar_bound_volumes(const fz_polar *p, fz_polar_workspace *w);
+/** After the search of the coarser levels. */
+void fz_polar_bound_load(const fz_polar *p, fz_polar_workspace *w, const fz_tile *tile);
+/** Keep those of the pairs of rows listed that may hold a pose above the cutoff in the packet; their number. Their
+ *  norms are there. */
+int fz_polar_bound_filter(const fz_polar *p, fz_polar_workspace *w, ptrdiff_t packet, const fz_real *spectra, int *pair,
+                          int n_pairs);
 
 /** Residual power of the model by shell, sum_j A |slice|^2 - 2 Re B slice^*, from the packet's statistics; rings
  *  half-way between shells belong to both. */

@@ -8,8 +8,12 @@
 enum { LANES = FZ_POLAR_LANES, CELL = FZ_POLAR_CELL };
 static const fz_real NOTHING = (fz_real)-1e30;
 static const double FAR = 60; /* nats below the best cell of all: nothing */
-/* A pose away from its cell's middle loses up to this part of its advantage over poses at large. */
-static const double OFF_CENTRE = 0.2;
+/* A pose away from its cell's middle may lose this part of its advantage over poses at large. */
+static const double OFF_CENTRE = 0.35;
+/* The mass that a level leaves out is, on average, the posterior that is lost; but an image that loses its pose loses
+ * all that the rings above would have told.  So the last level before the quadrature may leave out this part of what
+ * the caller would miss, the one before it this part of that, and so on. */
+static const double CAUTION = 0.1;
 
 static ptrdiff_t cells_per_shift(const fz_polar_level *l) {
   return (ptrdiff_t)l->n_classes * l->q->n_directions;
@@ -24,9 +28,12 @@ static bool any_chosen(const fz_polar_level *l, const uint8_t *chosen, ptrdiff_t
 bool fz_polar_select(const fz_polar *p, fz_polar_workspace *w, int level, ptrdiff_t packet, int image) {
   const fz_polar_level *l = &p->level[level];
   uint8_t *wanted = w->wanted, *parents = w->parents;
-  memset(wanted, level == 0, (size_t)l->q->n_shifts);
+  memset(wanted, 0, (size_t)l->q->n_shifts);
   memset(wanted + l->q->n_shifts, 0, (size_t)(l->shifts - l->q->n_shifts));
-  if (level == 0) return true;
+  if (level == 0 || (level == p->n_levels - 1 && fz_polar_bounded(p))) {
+    memset(wanted, 1, (size_t)l->q->n_shifts);
+    return true;
+  }
   const fz_polar_level *before = &p->level[level - 1];
   const uint8_t *chosen = w->chosen[level - 1] + image * before->q->n_shifts * cells_per_shift(before);
   bool any = false;
@@ -87,21 +94,40 @@ static double mass_above(const fz_real *cell, ptrdiff_t n, double best, double d
   return sum;
 }
 
-/* Mark the most massive cells until they hold the wanted share, and those that could be as good as the best one for all
- * that a cell's middle tells; returns the share. */
-static double choose(const fz_real *cell, ptrdiff_t n, double share, uint8_t *chosen) {
-  double best = NOTHING, depth = 1, mean = 0, seen = 0;
+/* Largest log mass of the cells that were looked at, and the mean of them. */
+static double best_cell(const fz_real *cell, ptrdiff_t n, double *mean) {
+  double best = NOTHING, sum = 0, seen = 0;
   for (ptrdiff_t i = 0; i < n; i++) {
     if (cell[i] <= NOTHING) continue;
     best = fmax(best, cell[i]);
-    mean += cell[i];
+    sum += cell[i];
     seen++;
   }
-  double total = mass_above(cell, n, best, FAR);
+  *mean = sum / seen;
+  return best;
+}
+
+/* Mark the most massive cells until they hold the wanted share, and those that could be as good as the best one for all
+ * that a cell's middle tells: they are no further below it than `allowance`.  Returns the share. */
+static double choose(const fz_real *cell, ptrdiff_t n, double best, double share, double allowance, uint8_t *chosen) {
+  double depth = 1, total = mass_above(cell, n, best, FAR);
   while (depth < FAR && mass_above(cell, n, best, depth) < share * total) depth += 0.5;
-  depth = fmax(depth, OFF_CENTRE * (best - mean / seen));
+  depth = fmax(depth, allowance);
   for (ptrdiff_t i = 0; i < n; i++) chosen[i] = cell[i] > NOTHING && cell[i] >= best - depth;
   return mass_above(cell, n, best, depth) / total;
+}
+
+/* What poses at large are worth is seen at the first level alone, where all cells are looked at; at the others their
+ * prior is less by the number of cells. */
+static void choose_level(const fz_polar *p, fz_polar_workspace *w, int level, int image) {
+  const fz_polar_level *l = &p->level[level];
+  ptrdiff_t n = l->q->n_shifts * cells_per_shift(l), n_first = p->level[0].q->n_shifts * cells_per_shift(&p->level[0]);
+  const fz_real *cell = w->cell[level] + image * n;
+  double mean, best = best_cell(cell, n, &mean),
+               share = 1 - pow(CAUTION, p->n_levels - 1 - level) * (1 - p->setup.captured);
+  if (level == 0) w->at_large[image] = mean;
+  double advantage = best - w->at_large[image] + log((double)n / (double)n_first);
+  w->captured[image] *= choose(cell, n, best, share, OFF_CENTRE * advantage, w->chosen[level] + image * n);
 }
 
 void fz_polar_search(const fz_polar *p, fz_polar_workspace *w, const fz_tile *tile) {
@@ -111,7 +137,6 @@ void fz_polar_search(const fz_polar *p, fz_polar_workspace *w, const fz_tile *ti
     ptrdiff_t cells = l->q->n_shifts * cells_per_shift(l);
     for (ptrdiff_t c = 0; c < tile->n * cells; c++) w->cell[level][c] = NOTHING;
     for (ptrdiff_t k = 0; k < l->n_packets; k++) score_packet(p, w, tile, level, k);
-    for (int i = 0; i < tile->n; i++)
-      w->captured[i] *= choose(w->cell[level] + i * cells, cells, p->setup.captured, w->chosen[level] + i * cells);
+    for (int i = 0; i < tile->n; i++) choose_level(p, w, level, i);
   }
 }

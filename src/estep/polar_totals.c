@@ -87,8 +87,7 @@ static void score_packet(const fz_polar *p, fz_polar_workspace *w, const fz_tile
   const fz_polar_level *l = &p->level[level];
   const fz_real *spectra = NULL;
   fz_real *largest = w->largest + k * tile->n * l->shifts;
-  fz_polar_group g;
-  fz_polar_group_clear(p, w, level, &l->packet[k], &g);
+  int *pair = w->bound.pair, n_pairs = 0;
   for (int r = 0; r < tile->n * l->shifts; r++) largest[r] = NOTHING;
   for (int i = 0; i < tile->n; i++) {
     if (!fz_polar_select(p, w, level, k, i)) continue;
@@ -96,15 +95,17 @@ static void score_packet(const fz_polar *p, fz_polar_workspace *w, const fz_tile
     double began = fz_profile_now(w->profile);
     fz_polar_norms(p, w, level, i, spectra);
     fz_profile_add(w->profile, FZ_PHASE_PRODUCTS, began, fz_polar_product_flops(&l->squares, 1));
-    for (int t = 0; t < l->shifts; t += 2) {
-      if (!w->wanted[t] && !w->wanted[t + 1]) continue;
-      fz_polar_group_add(p, w, level, &l->packet[k], i * l->shifts + t, &g);
-      if (g.n < FZ_POLAR_ROWS) continue;
-      score_group(p, w, &g, spectra, largest, total);
-      fz_polar_group_clear(p, w, level, &l->packet[k], &g);
-    }
+    for (int t = 0; t < l->shifts; t += 2)
+      if (w->wanted[t] || w->wanted[t + 1]) pair[n_pairs++] = i * l->shifts + t;
   }
-  if (g.n) score_group(p, w, &g, spectra, largest, total);
+  if (n_pairs && fz_polar_bounded(p)) n_pairs = fz_polar_bound_filter(p, w, k, spectra, pair, n_pairs);
+  for (int first = 0; first < n_pairs; first += FZ_POLAR_PAIRS) {
+    fz_polar_group g;
+    fz_polar_group_clear(p, w, level, &l->packet[k], &g);
+    for (int i = first; i < n_pairs && i < first + FZ_POLAR_PAIRS; i++)
+      fz_polar_group_add(p, w, level, &l->packet[k], pair[i], &g);
+    score_group(p, w, &g, spectra, largest, total);
+  }
 }
 
 void fz_polar_totals(void *self, int thread, const fz_tile *tile, int block, fz_pose_total *total) {

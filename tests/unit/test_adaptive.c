@@ -1,4 +1,4 @@
-/* Adaptive search of the polar engine: what it leaves out is what it says. */
+/* Adaptive and bounded search of the polar engine: what they leave out is what they say. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,8 +60,8 @@ static void fill_images(fixture *x, fz_random *r, double signal) {
   fz_projector_destroy(&projector);
 }
 
-static void build(fixture *x, double signal) {
-  fz_random r = fz_random_stream(9, FZ_PURPOSE_TEST, 0, 0);
+static void build(fixture *x, uint64_t seed, double signal) {
+  fz_random r = fz_random_stream(seed, FZ_PURPOSE_TEST, 0, 0);
   fz_rotation turn = fz_rotation_random(&r);
   x->fine = (fz_fine_sampling){.kmax = KMAX,
                                .n_directions = 12 * 7 * 7,
@@ -114,9 +114,9 @@ typedef struct outcome {
   int64_t *words;
 } outcome;
 
-static void run(const fixture *x, double share, outcome *out) {
-  fz_engine_profile profile = {{0}, {0}};
-  fz_engine_setup setup = {.m = M,
+/* All poses. */
+static fz_engine_setup exhaustive(const fixture *x) {
+  return (fz_engine_setup){.m = M,
                            .box = M,
                            .n_classes = 1,
                            .slice_scale = 1.0,
@@ -124,15 +124,32 @@ static void run(const fixture *x, double share, outcome *out) {
                            .quadrature = &x->q,
                            .rings = &x->rings,
                            .support = SUPPORT,
-                           .n_coarse = share > 0 ? x->n_coarse : 0,
-                           .coarse = x->coarse,
-                           .captured = share,
                            .tile_capacity = IMAGES,
                            .threads = 1,
                            .cutoff = log((double)x->q.n_directions * ANGLES * x->q.n_shifts) + 7,
-                           .cache_bytes = 1 << 30,
-                           .profile = &profile};
+                           .cache_bytes = 1 << 30};
+}
+
+static fz_engine_setup adaptive(const fixture *x) {
+  fz_engine_setup setup = exhaustive(x);
+  setup.n_coarse = x->n_coarse;
+  setup.coarse = x->coarse;
+  setup.captured = 0.999;
+  return setup;
+}
+
+static fz_engine_setup bounded(const fixture *x, double failure, bool modal) {
+  fz_engine_setup setup = adaptive(x);
+  setup.bounded = true;
+  setup.bound_failure = failure;
+  setup.modal = modal;
+  return setup;
+}
+
+static void run(const fixture *x, fz_engine_setup setup, outcome *out) {
+  fz_engine_profile profile = {{0}, {0}};
   fz_engine engine;
+  setup.profile = &profile;
   double prior = 1;
   const double *voxel = x->voxel;
   out->words = fz_alloc(x->layout.total, sizeof *out->words);
@@ -153,9 +170,9 @@ static void likelihood_is_nearly_that_of_all_poses(void **state) {
   for (size_t s = 0; s < sizeof signals / sizeof signals[0]; s++) {
     fixture x;
     outcome all, some;
-    build(&x, signals[s]);
-    run(&x, 0, &all);
-    run(&x, 0.999, &some);
+    build(&x, 9, signals[s]);
+    run(&x, exhaustive(&x), &all);
+    run(&x, adaptive(&x), &some);
     double lost = 0;
     for (int i = 0; i < IMAGES; i++) {
       assert_true(all.captured[i] == 1 && some.captured[i] >= 0.999 && some.captured[i] <= 1 + 1e-9);
@@ -174,9 +191,94 @@ static void likelihood_is_nearly_that_of_all_poses(void **state) {
   assert_true(before < 0.6);
 }
 
+/* What the bound leaves out cannot be more than the cutoff allows. */
+static void bounded_search_loses_nothing(void **state) {
+  (void)state;
+  double sharpest = 1;
+  for (uint64_t seed = 1; seed <= 6; seed++) {
+    fixture x;
+    outcome all, some;
+    build(&x, seed, pow(10, -2.2 + 0.4 * (double)seed));
+    run(&x, exhaustive(&x), &all);
+    run(&x, bounded(&x, seed % 2 ? 0 : 1e-3, false), &some);
+    for (int i = 0; i < IMAGES; i++) {
+      double lost = all.posterior[i].gain - some.posterior[i].gain, poses = exp(exhaustive(&x).cutoff - 7);
+      assert_true(fabs(some.captured[i] - (1 - exp(-7))) < 1e-9 && poses > 1);
+      assert_true(lost > -1e-6 * fabs(all.posterior[i].gain) - 1e-6 && lost < 1e-3);
+      assert_int_equal(all.posterior[i].direction, some.posterior[i].direction);
+    }
+    sharpest = fmin(sharpest, some.flops / all.flops);
+    fz_free(&all.words);
+    fz_free(&some.words);
+    drop(&x);
+  }
+  assert_true(sharpest < 0.9); /* it does leave out something */
+}
+
+/* With nothing to spare below the best pose the bound is all that protects it: never lost by the certain one, by the
+ * probable one no more often than it says. */
+static void bounded_search_finds_the_best_pose(void **state) {
+  (void)state;
+  static const double STATED = 0.1;
+  int failures = 0, draws = 0;
+  double work = 0, whole = 0;
+  for (uint64_t seed = 1; seed <= 12; seed++) {
+    fixture x;
+    outcome all, certain, probable;
+    build(&x, 100 + seed, pow(10, -2.5 + 0.15 * (double)seed));
+    fz_engine_setup plain = exhaustive(&x);
+    plain.modal = true;
+    run(&x, plain, &all);
+    run(&x, bounded(&x, 0, true), &certain);
+    run(&x, bounded(&x, STATED, true), &probable);
+    for (int i = 0; i < IMAGES; i++, draws++) {
+      assert_memory_equal(&all.posterior[i], &certain.posterior[i], sizeof all.posterior[i]);
+      failures += probable.posterior[i].gain < all.posterior[i].gain;
+    }
+    work += probable.flops;
+    whole += all.flops;
+    fz_free(&all.words);
+    fz_free(&certain.words);
+    fz_free(&probable.words);
+    drop(&x);
+  }
+  print_message("%d failures in %d draws, products %.2f of all\n", failures, draws, work / whole);
+  assert_true(failures <= STATED * draws);
+  assert_true(work < 0.9 * whole);
+}
+
+/* A rank that sweeps some blocks only finds there what one that sweeps them all does. */
+static void bounded_blocks_do_not_depend_on_each_other(void **state) {
+  (void)state;
+  fixture x;
+  build(&x, 5, 0.03);
+  fz_engine_setup setup = bounded(&x, 0, false);
+  fz_engine whole, part;
+  fz_pose_total a[IMAGES], b[IMAGES];
+  double prior = 1;
+  const double *voxel = x.voxel;
+  assert_int_equal(fz_engine_polar_f32(&setup, &whole), FZ_OK);
+  setup.cache_bytes = 0;
+  assert_int_equal(fz_engine_polar_f32(&setup, &part), FZ_OK);
+  int last = whole.n_pose_blocks - 1;
+  assert_int_equal(whole.set_volumes(whole.self, &voxel, &prior, 0, last + 1), FZ_OK);
+  assert_int_equal(part.set_volumes(part.self, &voxel, &prior, last, 1), FZ_OK);
+  whole.load(whole.self, 0, &x.tile);
+  part.load(part.self, 0, &x.tile);
+  for (int k = 0; k <= last; k++) whole.totals(whole.self, 0, &x.tile, k, a);
+  part.totals(part.self, 0, &x.tile, last, b);
+  assert_memory_equal(a, b, sizeof a);
+  whole.destroy(&whole);
+  part.destroy(&part);
+  drop(&x);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(likelihood_is_nearly_that_of_all_poses),
+      cmocka_unit_test(bounded_search_loses_nothing),
+      cmocka_unit_test(bounded_search_finds_the_best_pose),
+      cmocka_unit_test(bounded_blocks_do_not_depend_on_each_other),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

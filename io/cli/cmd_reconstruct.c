@@ -172,10 +172,12 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
        .type = FZ_OPTION_CHOICE,
        .target = &r.marginalization,
        .default_text = "auto",
-       .choices = "auto|exhaustive|adaptive|modal",
+       .choices = "auto|exhaustive|adaptive|bounded|modal",
        .help =
            "exhaustive: every pose counts by its probability; adaptive: coarse samplings at low resolution rule out "
-           "poses first, the others count (polar engine, and what auto takes with it); modal: only the best pose does "
+           "poses first, the others count (polar engine, and what auto takes with it); bounded: only poses that are "
+           "proved not to matter are left out (slower, to check "
+           "adaptive); modal: only the best pose does "
            "(projection matching), "
            "and the gain is that of the best pose, not comparable with a marginal one"},
       {.name = "engine",

@@ -50,6 +50,7 @@ static fz_marginalization marginalization_named(const char *name, fz_engine_kind
   if (!strcmp(name, "auto"))
     return engine == FZ_ENGINE_POLAR ? FZ_MARGINALIZATION_ADAPTIVE : FZ_MARGINALIZATION_EXHAUSTIVE;
   if (!strcmp(name, "adaptive")) return FZ_MARGINALIZATION_ADAPTIVE;
+  if (!strcmp(name, "bounded")) return FZ_MARGINALIZATION_BOUNDED;
   return strcmp(name, "modal") ? FZ_MARGINALIZATION_EXHAUSTIVE : FZ_MARGINALIZATION_MODAL;
 }
 
@@ -82,8 +83,11 @@ fz_status fz_reconstruction_settings(fz_reconstruction *s, fz_run_settings *out,
                            .polish_poses = r->polish_poses,
                            .initial = s->initial,
                            .initial_kmax = 8};
-  if (out->marginalization == FZ_MARGINALIZATION_ADAPTIVE && out->engine == FZ_ENGINE_DIRECT)
-    return fz_fail(err, FZ_EINVAL, "--marginalization adaptive needs the polar engine: leave out --engine direct");
+  bool search =
+      out->marginalization == FZ_MARGINALIZATION_ADAPTIVE || out->marginalization == FZ_MARGINALIZATION_BOUNDED;
+  if (search && out->engine == FZ_ENGINE_DIRECT)
+    return fz_fail(err, FZ_EINVAL, "--marginalization %s needs the polar engine: leave out --engine direct",
+                   r->marginalization);
   out->optimizer.batch_images = r->batch;
   if (r->step > 0) out->optimizer.step = r->step;
   if (r->batch > data->n)

@@ -53,6 +53,7 @@ fz_engine_setup fz_stage_engine_setup(const fz_stage *stage) {
                            .n_coarse = stage->n_coarse,
                            .coarse = stage->coarse,
                            .captured = CAPTURED,
+                           .bounded = stage->spec.marginalization == FZ_MARGINALIZATION_BOUNDED,
                            .tile_capacity = stage->data->tile_size,
                            .threads = stage->spec.threads,
                            .cutoff = weight_cutoff(&stage->quadrature, stage->spec.n_classes),
@@ -75,7 +76,8 @@ static fz_status open_polar_grids(fz_stage *stage, const fz_stage_spec *spec) {
                            .shift_sd_px = spec->shift_sd_px,
                            .turn = spec->turn};
   fz_status st = fz_rings_init(&stage->rings, spec->kmax, spec->n_psi);
-  if (st == FZ_OK && spec->marginalization == FZ_MARGINALIZATION_ADAPTIVE)
+  if (st == FZ_OK &&
+      (spec->marginalization == FZ_MARGINALIZATION_ADAPTIVE || spec->marginalization == FZ_MARGINALIZATION_BOUNDED))
     st = fz_coarse_levels_init(stage->coarse, &stage->n_coarse, &fine);
   return st;
 }

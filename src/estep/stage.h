@@ -10,6 +10,7 @@
 typedef enum fz_marginalization {
   FZ_MARGINALIZATION_EXHAUSTIVE, /* every point of the quadrature counts by its posterior */
   FZ_MARGINALIZATION_ADAPTIVE,   /* those points that coarser levels do not rule out; polar engine */
+  FZ_MARGINALIZATION_BOUNDED,    /* those points that are not proved to hold nothing; polar engine */
   FZ_MARGINALIZATION_MODAL       /* every point is scored, the best one counts alone */
 } fz_marginalization;
 

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "estep/polar_private.h"
@@ -70,6 +71,29 @@ static void load_ctf(const fz_polar *p, fz_polar_workspace *w, const fz_tile *ti
   }
 }
 
+/* Rounding of the largest is all that is left beyond. */
+static const double NOTHING_LEFT = 1e-6;
+
+static double largest_at(const fz_polar_level *l, const fz_polar_rows *rows, int n_images, int q) {
+  double largest = 0;
+  for (int i = 0; i < n_images; i++)
+    for (ptrdiff_t p = 2 * l->squares.first[q]; p < 2 * l->squares.first[q + 1]; p++)
+      largest = fmax(largest, fabs((double)rows->c2[i * l->c2_stride + p]));
+  return largest;
+}
+
+/* Norms are made up to norm_top; what an earlier tile left beyond it goes. */
+static void find_norm_top(const fz_polar *p, fz_polar_workspace *w, int n_images) {
+  const fz_polar_level *l = fz_polar_finest(p);
+  const fz_polar_rows *finest = &w->rows[p->n_levels - 1];
+  double least = NOTHING_LEFT * largest_at(l, finest, n_images, 0);
+  int top = l->squares.top;
+  while (top > 0 && largest_at(l, finest, n_images, top) <= least) top -= 2;
+  for (int i = 0; i < p->n_levels && top != w->norm_top; i++)
+    memset(w->rows[i].norm, 0, sizeof(fz_real) * (size_t)((p->setup.tile_capacity + 1) * p->level[i].norm_size));
+  w->norm_top = top;
+}
+
 void fz_polar_load(void *self, int thread, const fz_tile *tile) {
   const fz_polar *p = self;
   fz_polar_workspace *w = &p->work[thread];
@@ -77,6 +101,7 @@ void fz_polar_load(void *self, int thread, const fz_tile *tile) {
   double began = fz_profile_now(w->profile);
   for (int i = 0; i < tile->n; i++) load_image(p, w, tile, i);
   for (int i = 0; i < tile->n; i += LANES) load_ctf(p, w, tile, i);
+  find_norm_top(p, w, tile->n);
   for (int level = 0; level < p->n_levels - 1; level++)
     fz_polar_rows_derive(&p->level[level], &w->rows[level], fz_polar_finest(p), finest, tile->n);
   fz_profile_add(w->profile, FZ_PHASE_LOAD, began, 0);

@@ -77,7 +77,7 @@ static void gather_group(sweep *s, const fz_polar_group *g) {
   const fz_polar_level *l = s->l;
   fz_polar_workspace *w = s->w;
   fz_real *z = w->rows[s->level].z, unused[2];
-  int n = l->rings->n_angles, top = l->slices.top < l->squares.top ? l->slices.top : l->squares.top;
+  int n = l->rings->n_angles, top = l->slices.top < w->norm_top ? l->slices.top : w->norm_top;
   double began = fz_profile_now(w->profile);
   kernels->products(&l->slices, g->row, g->norm, g->offset, g->lane_offset, s->spectra, z);
   began = fz_profile_add(w->profile, FZ_PHASE_PRODUCTS, began, fz_polar_product_flops(&l->slices, g->n));
@@ -118,7 +118,8 @@ static void gather_packet(sweep *s) {
   }
   if (g.n) gather_group(s, &g);
   for (int i = 0; i < s->tile->n; i++) c2[i] = s->w->rows[s->level].c2 + i * l->c2_stride;
-  p->kernels->accumulate(&l->squares, s->tile->n, c2, s->w->mass, s->w->a);
+  fz_polar_layout layout = fz_polar_norm_layout(l, s->w);
+  p->kernels->accumulate(&layout, s->tile->n, c2, s->w->mass, s->w->a);
 }
 
 static void work_packet(sweep *s, ptrdiff_t k, const fz_statistics_layout *layout) {

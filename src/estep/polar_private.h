@@ -54,6 +54,7 @@ enum { FZ_BOUND_STAGES = 3 };
 
 typedef struct fz_polar_workspace {
   fz_polar_rows rows[FZ_LEVELS_MOST];
+  int norm_top;        /* angular frequency beyond which the tile's c^2 holds nothing: what astigmatism makes of it */
   fz_real *scratch[3]; /* [n_angles] cells */
   fz_real *gamma;      /* [top + 1][FZ_POLAR_ROWS] cells: spectra of posterior weights */
   fz_real *mass;       /* [norm_size / cell][tile] cells: those of each image, all shifts, even frequencies */
@@ -100,6 +101,14 @@ typedef struct fz_polar_group {
   const fz_real *row[FZ_POLAR_ROWS], *norm[FZ_POLAR_ROWS];
   fz_real offset[FZ_POLAR_ROWS], lane_offset[FZ_POLAR_LANES];
 } fz_polar_group;
+
+/** The frequencies of squares that the tile at hand has. */
+static inline fz_polar_layout fz_polar_norm_layout(const fz_polar_level *l, const fz_polar_workspace *w) {
+  fz_polar_layout layout = l->squares;
+  if (layout.top > w->norm_top) layout.top = w->norm_top;
+  layout.n_pairs = layout.first[layout.top + 1];
+  return layout;
+}
 
 /** The packet's spectra: kept ones, or made anew in the workspace. */
 const fz_real *fz_polar_get_spectra(const fz_polar *p, fz_polar_workspace *w, int level, ptrdiff_t packet);

@@ -22,7 +22,8 @@ const fz_real *fz_polar_get_spectra(const fz_polar *p, fz_polar_workspace *w, in
 void fz_polar_norms(const fz_polar *p, fz_polar_workspace *w, int level, int image, const fz_real *spectra) {
   const fz_polar_level *l = &p->level[level];
   const fz_polar_rows *rows = &w->rows[level];
-  p->kernels->norms(&l->squares, rows->c2 + image * l->c2_stride, (fz_real)-0.5, spectra + l->slices.n_pairs * CELL,
+  fz_polar_layout layout = fz_polar_norm_layout(l, w);
+  p->kernels->norms(&layout, rows->c2 + image * l->c2_stride, (fz_real)-0.5, spectra + l->slices.n_pairs * CELL,
                     rows->norm + image * l->norm_size);
 }
 
@@ -85,6 +86,7 @@ static void score_packet(const fz_polar *p, fz_polar_workspace *w, const fz_tile
                          fz_pose_total *total) {
   const int level = p->n_levels - 1;
   const fz_polar_level *l = &p->level[level];
+  const fz_polar_layout norms = fz_polar_norm_layout(l, w);
   const fz_real *spectra = NULL;
   fz_real *largest = w->largest + k * tile->n * l->shifts;
   int *pair = w->bound.pair, n_pairs = 0;
@@ -94,7 +96,7 @@ static void score_packet(const fz_polar *p, fz_polar_workspace *w, const fz_tile
     if (!spectra) spectra = fz_polar_get_spectra(p, w, level, k);
     double began = fz_profile_now(w->profile);
     fz_polar_norms(p, w, level, i, spectra);
-    fz_profile_add(w->profile, FZ_PHASE_PRODUCTS, began, fz_polar_product_flops(&l->squares, 1));
+    fz_profile_add(w->profile, FZ_PHASE_PRODUCTS, began, fz_polar_product_flops(&norms, 1));
     for (int t = 0; t < l->shifts; t += 2)
       if (w->wanted[t] || w->wanted[t + 1]) pair[n_pairs++] = i * l->shifts + t;
   }

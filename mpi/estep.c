@@ -27,18 +27,27 @@ struct fz_mpi_estep {
 typedef struct progress {
   int64_t n, *particle;
   fz_image_state *before;
+  fz_pose_memory *memory_before; /* NULL when none is kept */
 } progress;
 
 static void remember(progress *done, const fz_dataset *data, int64_t tile) {
   for (int64_t i = data->tile_first[tile]; i < data->tile_first[tile + 1]; i++) {
     done->before[done->n] = data->state[data->particle[i]];
+    if (done->memory_before) done->memory_before[done->n] = data->memory[data->particle[i]];
     done->particle[done->n++] = data->particle[i];
   }
 }
 
 /* A pass that is given up leaves no trace: each rank has scored other images. */
 static void take_back(const progress *done, fz_dataset *data) {
-  for (int64_t i = 0; i < done->n; i++) data->state[done->particle[i]] = done->before[i];
+  for (int64_t i = 0; i < done->n; i++) {
+    data->state[done->particle[i]] = done->before[i];
+    if (done->memory_before) data->memory[done->particle[i]] = done->memory_before[i];
+  }
+}
+
+static bool sampled(const fz_stage *stage) {
+  return stage->spec.engine == FZ_ENGINE_IMPORTANCE;
 }
 
 static int64_t tile_images(const fz_dataset *data, int64_t tile) {
@@ -205,7 +214,8 @@ fz_status fz_mpi_estep_run(fz_mpi_estep *e, const double *const *volume, const d
   for (int64_t t = 0; t < n; t++) images += tile_images(data, tile[t]);
   progress done = {.particle = fz_alloc(images, sizeof *done.particle),
                    .before = fz_alloc(images, sizeof *done.before)};
-  fz_status st = done.particle && done.before ? FZ_OK : FZ_ENOMEM;
+  if (sampled(stage)) done.memory_before = fz_alloc(images, sizeof *done.memory_before);
+  fz_status st = done.particle && done.before && sampled(stage) == (done.memory_before != NULL) ? FZ_OK : FZ_ENOMEM;
   if (st == FZ_OK)
     st = stage->engine.set_volumes(stage->engine.self, volume, class_prior, row.first_block, row.n_blocks);
   if (st != FZ_OK) fz_fail(err, st, "no memory for an E-step of %lld images", (long long)images);
@@ -222,10 +232,15 @@ fz_status fz_mpi_estep_run(fz_mpi_estep *e, const double *const *volume, const d
   }
   release_held(e, words);
   fz_mpi_sum_i64(e->comm, words, stage->layout.total);
-  st = fz_mpi_merge_records(e->comm, data->state, sizeof *data->state, data->table->n, done.particle, done.n, err);
+  FZ_TRY(fz_mpi_merge_records(e->comm, data->state, sizeof *data->state, data->table->n, done.particle, done.n, err));
+  if (sampled(stage))
+    FZ_TRY(
+        fz_mpi_merge_records(e->comm, data->memory, sizeof *data->memory, data->table->n, done.particle, done.n, err));
+  fz_stage_learn(stage, words);
 done:
   fz_free(&done.particle);
   fz_free(&done.before);
+  fz_free(&done.memory_before);
   return st;
 }
 

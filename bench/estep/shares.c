@@ -42,7 +42,8 @@ fz_status fz_estep_threads(fz_estep_bench *b, const fz_estep_plan *plan, fz_benc
   return FZ_OK;
 }
 
-static const char *const phase_name[FZ_PHASES] = {"load", "products", "transforms", "epilogue", "adjoint", "scatter"};
+static const char *const phase_name[FZ_PHASES] = {"load",    "products", "transforms", "epilogue",
+                                                  "adjoint", "scatter",  "slices"};
 
 static void tell_profile(fz_estep_bench *b, const fz_bench_engine *engine, const fz_bench_scoring *s, const char *job,
                          const fz_engine_profile *p, double seconds, double ran) {

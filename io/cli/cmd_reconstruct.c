@@ -172,14 +172,15 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
        .type = FZ_OPTION_CHOICE,
        .target = &r.marginalization,
        .default_text = "auto",
-       .choices = "auto|exhaustive|adaptive|bounded|modal",
+       .choices = "auto|exhaustive|adaptive|bounded|modal|importance",
        .help =
            "exhaustive: every pose counts by its probability; adaptive: coarse samplings at low resolution rule out "
            "poses first, the others count (polar engine, and what auto takes with it); bounded: only poses that are "
            "proved not to matter are left out (slower, to check "
            "adaptive); modal: only the best pose does "
            "(projection matching), "
-           "and the gain is that of the best pose, not comparable with a marginal one"},
+           "and the gain is that of the best pose, not comparable with a marginal one; importance: in the refinement "
+           "poses are drawn where the image's last posterior lay, and weighted; the climb is as with auto"},
       {.name = "engine",
        .type = FZ_OPTION_CHOICE,
        .target = &r.engine,

@@ -49,6 +49,7 @@ static fz_status parse_ladder(const char *text, int limit, fz_schedule *schedule
 static fz_marginalization marginalization_named(const char *name, fz_engine_kind engine) {
   if (!strcmp(name, "auto"))
     return engine == FZ_ENGINE_POLAR ? FZ_MARGINALIZATION_ADAPTIVE : FZ_MARGINALIZATION_EXHAUSTIVE;
+  if (!strcmp(name, "importance")) return FZ_MARGINALIZATION_IMPORTANCE;
   if (!strcmp(name, "adaptive")) return FZ_MARGINALIZATION_ADAPTIVE;
   if (!strcmp(name, "bounded")) return FZ_MARGINALIZATION_BOUNDED;
   return strcmp(name, "modal") ? FZ_MARGINALIZATION_EXHAUSTIVE : FZ_MARGINALIZATION_MODAL;

@@ -19,6 +19,7 @@ void fz_dataset_clear(fz_dataset *data) {
   fz_free(&data->tile_first);
   fz_free(&data->half);
   fz_free(&data->state);
+  fz_free(&data->memory);
   fz_free(&data->sigma2);
   fz_free(&data->signal_tau2);
   fz_free(&data->power);
@@ -26,6 +27,13 @@ void fz_dataset_clear(fz_dataset *data) {
   fz_free(&data->group_images);
   fz_free(&data->largest);
   *data = (fz_dataset){0};
+}
+
+fz_status fz_dataset_keep_memory(fz_dataset *data) {
+  fz_free(&data->memory);
+  data->memory = fz_alloc(data->table->n, sizeof *data->memory);
+  data->average = (fz_pose_average){0};
+  return data->memory ? FZ_OK : FZ_ENOMEM;
 }
 
 void fz_dataset_estimate_signal(fz_dataset *data) {

@@ -13,6 +13,9 @@ void fz_dataset_clear(fz_dataset *data);
  */
 fz_status fz_dataset_cut(fz_dataset *data, const uint8_t *fault, int tile_size, uint64_t seed, fz_error *err);
 
+/** Make room for what importance sampling remembers of each image, with nothing in it. calls local. fails FZ_ENOMEM */
+fz_status fz_dataset_keep_memory(fz_dataset *data);
+
 /** signal_tau2 from the images' mean power, the noise and the CTF: (mean|X|^2 - share sigma2)/mean c^2 over all groups,
  *  floored; needs no poses, so it cannot feed on the map's own errors.  calls local */
 void fz_dataset_estimate_signal(fz_dataset *data);

@@ -13,7 +13,8 @@
 #define create_engine fz_engine_importance_f32
 #endif
 
-enum { GROUP_ROWS = 1024, STORE = 1 << 21, FULL_SHARE = 4 };
+enum { GROUP_ROWS = 1024, STORE = 1 << 21 };
+static const double SLICE_COST = 500; /* of making a slice, in scores */
 
 static ptrdiff_t chunks_of(const fz_engine_setup *s) {
   ptrdiff_t columns = (ptrdiff_t)s->n_classes * s->quadrature->n_directions * s->quadrature->n_psi;
@@ -47,6 +48,7 @@ static void free_workspace(const fz_importance *e, fz_importance_workspace *w) {
   for (size_t i = 0; i < sizeof block / sizeof block[0]; i++) fz_free(block[i]);
   fz_free(&w->sample);
   fz_free(&w->full);
+  fz_free(&w->origin);
   fz_free(&w->kept);
   fz_free(&w->largest);
   fz_free(&w->shift_mass);
@@ -74,11 +76,12 @@ static fz_status make_workspace(const fz_importance *e, fz_importance_workspace 
     if (!(*real[i].to = fz_alloc(real[i].size, sizeof(fz_real)))) return FZ_ENOMEM;
   w->sample = fz_alloc(n, sizeof *w->sample);
   w->full = fz_alloc(n, sizeof *w->full);
+  w->origin = fz_alloc(n * e->q->n_directions, sizeof *w->origin);
   w->kept = fz_alloc(n, sizeof *w->kept);
   w->largest = fz_alloc(n * e->chunks_most, sizeof *w->largest);
   w->shift_mass = fz_alloc(n * e->q->n_shifts, sizeof *w->shift_mass);
   w->sketch = fz_alloc(n, sizeof *w->sketch);
-  if (!w->sample || !w->full || !w->kept || !w->largest || !w->shift_mass || !w->sketch) return FZ_ENOMEM;
+  if (!w->sample || !w->origin || !w->full || !w->kept || !w->largest || !w->shift_mass || !w->sketch) return FZ_ENOMEM;
   for (ptrdiff_t i = 0; i < n; i++)
     for (fz_factor f = 0; f < FZ_FACTORS; f++)
       if (fz_factor_sample_init(&w->sample[i][f], e->proposal, f) != FZ_OK) return FZ_ENOMEM;
@@ -97,13 +100,14 @@ static fz_status set_volumes(void *self, const double *const *voxels, const doub
   return FZ_OK;
 }
 
-/* Whether all points together cost an image no more than its sample: slices of all points are shared by the tile. The
- * draws themselves have no say in this, else the choice would bias the sums. */
+/* Whether all points cost an image no more than its sample: then slices are shared by a group of images.  What is drawn
+ * in the end has no say in this, else the choice would bias the sums. */
 static bool better_in_full(const fz_importance *e, const fz_factor_sample *s) {
   double rotations = 1, all = (double)e->q->n_directions * e->q->n_psi;
   for (fz_factor f = FZ_FACTOR_DIRECTION; f <= FZ_FACTOR_PSI; f++)
-    rotations *= fz_proposal_draws(e->proposal, f, s[f].effective);
-  return FULL_SHARE * rotations >= all;
+    rotations *= fz_proposal_expected(e->proposal, f, &s[f]);
+  double shifts = fz_proposal_expected(e->proposal, FZ_FACTOR_SHIFT, &s[FZ_FACTOR_SHIFT]);
+  return rotations * (SLICE_COST + shifts) >= all * (SLICE_COST / e->group_most + e->q->n_shifts);
 }
 
 static void choose_poses(const fz_importance *e, fz_importance_workspace *w, const fz_tile_image *image, int i) {
@@ -118,6 +122,9 @@ static void choose_poses(const fz_importance *e, fz_importance_workspace *w, con
   fz_random random = fz_random_stream(e->setup.seed, FZ_PURPOSE_POSE_SAMPLES, (uint32_t)image->memory.visits,
                                       (uint64_t)image->particle);
   for (fz_factor f = 0; f < FZ_FACTORS; f++) fz_proposal_draw(e->proposal, f, &random, &s[f]);
+  int32_t *origin = w->origin + (ptrdiff_t)i * e->q->n_directions;
+  for (int d = 0; d < s[FZ_FACTOR_DIRECTION].n; d++)
+    origin[d] = fz_proposal_origin(e->proposal, &image->memory, s[FZ_FACTOR_DIRECTION].point[d]);
 }
 
 void fz_importance_load(void *self, int thread, const fz_tile *tile) {
@@ -125,15 +132,23 @@ void fz_importance_load(void *self, int thread, const fz_tile *tile) {
   fz_importance_workspace *w = &e->work[thread];
   ptrdiff_t padded = e->f->padded;
   w->stored = 0;
+  w->profile = e->setup.profile ? e->setup.profile + thread : NULL;
+  double began = fz_profile_now(w->profile);
   for (int i = 0; i < tile->n; i++) {
     choose_poses(e, w, &tile->image[i], i);
     for (ptrdiff_t p = 0; p < padded; p++) w->c2[i * padded + p] = (fz_real)tile->c2[i * padded + p];
+    if (w->profile) w->profile->full_images += w->full[i];
   }
+  fz_profile_add(w->profile, FZ_PHASE_LOAD, began, 0);
 }
 
 fz_importance_group fz_importance_group_at(const fz_importance *e, const fz_importance_workspace *w,
                                            const fz_tile *tile, int first) {
-  fz_importance_group g = {.first = first, .n = 1, .sample = w->full[first] ? e->all : w->sample[first]};
+  fz_importance_group g = {.first = first, .n = 1, .sample = e->all};
+  if (!w->full[first]) {
+    g.sample = w->sample[first];
+    g.origin = w->origin + (ptrdiff_t)first * e->q->n_directions;
+  }
   while (w->full[first] && g.n < e->group_most && first + g.n < tile->n && w->full[first + g.n]) g.n++;
   g.shifts = g.sample[FZ_FACTOR_SHIFT].n;
   g.columns = (ptrdiff_t)e->setup.n_classes * g.sample[FZ_FACTOR_DIRECTION].n * g.sample[FZ_FACTOR_PSI].n;

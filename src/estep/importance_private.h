@@ -21,6 +21,7 @@ enum { FZ_IMPORTANCE_COLUMNS = 96 }; /* of a chunk */
 
 typedef struct fz_importance_workspace {
   fz_factor_sample (*sample)[FZ_FACTORS]; /* [tile_capacity] */
+  int32_t *origin;                        /* [tile_capacity][n_directions] in-plane origins of the sampled directions */
   bool *full;                             /* [tile_capacity] every point instead of a sample */
   ptrdiff_t *kept;                        /* [tile_capacity] where a group's scores lie in `store`, or -1 */
   ptrdiff_t stored;
@@ -35,6 +36,7 @@ typedef struct fz_importance_workspace {
   double *shift_mass;      /* [tile_capacity][n_shifts] */
   fz_pose_sketch *sketch;  /* [tile_capacity] */
   fz_partial_sums sums;
+  fz_engine_profile *profile; /* NULL: no clock is read */
 } fz_importance_workspace;
 
 typedef struct fz_importance {
@@ -58,6 +60,7 @@ typedef struct fz_importance_group {
   int first, n, shifts, chunks;
   ptrdiff_t columns;
   const fz_factor_sample *sample; /* [FZ_FACTORS] */
+  const int32_t *origin;          /* [sampled directions] fz_proposal_origin; NULL: all 0 */
 } fz_importance_group;
 
 /* One column of a group. */

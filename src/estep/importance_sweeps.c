@@ -46,7 +46,7 @@ fz_importance_pose fz_importance_column(const fz_importance *e, const fz_importa
   double sampled = d->log_weight[a] + psi->log_weight[b];
   return (fz_importance_pose){.class_index = k,
                               .direction = d->point[a],
-                              .psi = psi->point[b],
+                              .psi = (psi->point[b] + (g->origin ? g->origin[a] : 0)) % e->q->n_psi,
                               .log_weight = e->log_class[k] + sampled,
                               .log_ratio = sampled - prior};
 }
@@ -74,19 +74,23 @@ static void score_chunk(const fz_importance *e, fz_importance_workspace *w, cons
   int count = chunk_count(g, chunk), padded = (int)e->f->padded, rows = g->n * g->shifts;
   fz_real column[COLUMNS] = {0};
   fz_rotation rotation;
+  double began = fz_profile_now(w->profile);
   for (int c = 0; c < count; c++) {
     fz_importance_pose pose = fz_importance_column(e, g, (ptrdiff_t)chunk * COLUMNS + c);
     column[c] = (fz_real)pose.log_weight;
     fz_importance_slice(e, &pose, &rotation, w->slice + 2 * (ptrdiff_t)c * padded);
   }
+  began = fz_profile_add(w->profile, FZ_PHASE_SLICES, began, 0);
   slice_power(w->slice, count, padded, w->power);
   gemm(CblasRowMajor, CblasNoTrans, CblasTrans, rows, count, 2 * padded, 1, w->x, 2 * padded, w->slice, 2 * padded, 0,
        score, COLUMNS);
   gemm(CblasRowMajor, CblasNoTrans, CblasTrans, g->n, count, padded, 1, w->c2 + (ptrdiff_t)g->first * padded, padded,
        w->power, padded, 0, w->norm, COLUMNS);
+  began = fz_profile_add(w->profile, FZ_PHASE_PRODUCTS, began, (4.0 * rows + 2.0 * g->n) * count * padded);
   for (int r = 0; r < rows; r++)
     fz_sample_rows_finish(score + (ptrdiff_t)r * COLUMNS, w->norm + (ptrdiff_t)(r / g->shifts) * COLUMNS, column,
                           (fz_real)g->sample[FZ_FACTOR_SHIFT].log_weight[r % g->shifts], count);
+  fz_profile_add(w->profile, FZ_PHASE_EPILOGUE, began, 0);
 }
 
 /* Scores are kept for the second sweep while there is room; scored again they have the same bits. */
@@ -136,14 +140,20 @@ void fz_importance_totals(void *self, int thread, const fz_tile *tile, int block
     fz_importance_group g = fz_importance_group_at(e, w, tile, first);
     fz_importance_load_rows(e, w, tile, &g);
     for (int i = first; i < first + g.n; i++) total[i] = (fz_pose_total){.largest = -1e30};
+    if (w->profile) {
+      w->profile->scores += (double)g.n * g.shifts * (double)g.columns;
+      w->profile->slices += (double)g.columns;
+    }
     for (int chunk = 0; chunk < g.chunks; chunk++) {
       const fz_real *score = first_scores(e, w, &g, chunk);
+      double began = fz_profile_now(w->profile);
       for (int i = 0; i < g.n; i++) {
         const fz_real *rows = score + (ptrdiff_t)i * g.shifts * COLUMNS;
         double largest = largest_of(rows, g.shifts);
         w->largest[(first + i) * e->chunks_most + chunk] = largest;
         add_total(&total[first + i], largest, rows, g.shifts);
       }
+      fz_profile_add(w->profile, FZ_PHASE_EPILOGUE, began, 0);
     }
     first += g.n;
   }
@@ -236,10 +246,12 @@ static void accumulate_chunk(const fz_importance *e, fz_importance_workspace *w,
   int column[COLUMNS], padded = (int)e->f->padded, rows = g->n * g->shifts;
   int used = pack_columns(e, w, g, count, column);
   if (!used) return;
+  double began = fz_profile_now(w->profile);
   gemm(CblasRowMajor, CblasTrans, CblasNoTrans, used, 2 * padded, rows, 1, w->weight, COLUMNS, w->x, 2 * padded, 0,
        w->b, 2 * padded);
   gemm(CblasRowMajor, CblasTrans, CblasNoTrans, used, padded, g->n, 1, w->mass, COLUMNS,
        w->c2 + (ptrdiff_t)g->first * padded, padded, 0, w->a, padded);
+  began = fz_profile_add(w->profile, FZ_PHASE_ADJOINT, began, (4.0 * rows + 2.0 * g->n) * used * padded);
   for (int u = 0; u < used; u++) {
     const fz_importance_pose *at = &pose[column[u]];
     fz_rotation rotation;
@@ -248,8 +260,10 @@ static void accumulate_chunk(const fz_importance *e, fz_importance_workspace *w,
     w->sums.direction[at->direction] += sum;
     w->sums.class_mass[at->class_index] += sum;
     fz_importance_slice(e, at, &rotation, w->slice);
+    began = fz_profile_add(w->profile, FZ_PHASE_SLICES, began, 0);
     fz_real *b = w->b + 2 * (ptrdiff_t)u * padded;
     scatter_slice(e, w, want, &rotation, at->class_index, b, w->a + (ptrdiff_t)u * padded);
+    began = fz_profile_add(w->profile, FZ_PHASE_SCATTER, began, 0);
   }
 }
 
@@ -277,6 +291,7 @@ static void gather_chunk(const fz_importance *e, fz_importance_workspace *w, con
   fz_importance_pose pose[COLUMNS];
   const fz_real *score = second_scores(e, w, g, chunk);
   for (int c = 0; c < count; c++) pose[c] = fz_importance_column(e, g, (ptrdiff_t)chunk * COLUMNS + c);
+  double began = fz_profile_now(w->profile);
   memset(w->mass, 0, sizeof(fz_real) * (size_t)g->n * COLUMNS);
   for (int i = 0; i < g->n; i++) {
     const fz_real *rows = score + (ptrdiff_t)i * g->shifts * COLUMNS;
@@ -284,6 +299,7 @@ static void gather_chunk(const fz_importance *e, fz_importance_workspace *w, con
     weigh_image(e, w, g, i, rows, gain[g->first + i], pose, count, &part[g->first + i]);
   }
   sketch_columns(w, g, count, pose);
+  fz_profile_add(w->profile, FZ_PHASE_EPILOGUE, began, 0);
   accumulate_chunk(e, w, g, count, pose, want);
 }
 

@@ -11,12 +11,15 @@ typedef enum fz_engine_phase {
   FZ_PHASE_EPILOGUE,   /* scores to maxima, sums and posterior weights */
   FZ_PHASE_ADJOINT,    /* matrix products of posterior weights by images */
   FZ_PHASE_SCATTER,    /* slice sums into the statistics */
+  FZ_PHASE_SLICES,     /* slices made for single images; of engines that keep them, not timed */
   FZ_PHASES
 } fz_engine_phase;
 
 typedef struct fz_engine_profile {
   double seconds[FZ_PHASES];
   double flops[FZ_PHASES]; /* multiplications and additions of real numbers; 0 where they are not counted */
+  /* Of engines that draw poses: scores and slices of the first sweep, images summed over all poses. */
+  double scores, slices, full_images;
 } fz_engine_profile;
 
 /** Beginning of a phase; 0 without a profile. */

@@ -3,11 +3,12 @@
 #include <math.h>
 
 #include "core/memory.h"
+#include "estep/importance.h"
+#include "estep/marginal.h"
+#include "estep/tile_source.h"
 
 /* Adaptive search goes on in the cells of each coarser level that hold this share of an image's posterior there. */
 static const double CAPTURED = 0.999;
-#include "estep/marginal.h"
-#include "estep/tile_source.h"
 
 typedef struct fz_stage_scratch {
   fz_tile_source source;
@@ -58,7 +59,10 @@ fz_engine_setup fz_stage_engine_setup(const fz_stage *stage) {
                            .threads = stage->spec.threads,
                            .cutoff = weight_cutoff(&stage->quadrature, stage->spec.n_classes),
                            .modal = stage->spec.marginalization == FZ_MARGINALIZATION_MODAL,
-                           .cache_bytes = stage->spec.cache_bytes};
+                           .cache_bytes = stage->spec.cache_bytes,
+                           .seed = stage->spec.seed,
+                           .proposal = fz_proposal_options_default(),
+                           .average = &stage->data->average};
 }
 
 static fz_status open_frequencies(fz_stage *stage, fz_dataset *data, const fz_stage_spec *spec) {
@@ -102,7 +106,8 @@ static fz_status open_rings(fz_stage *stage) {
 fz_status fz_stage_open(fz_stage *stage, fz_dataset *data, const fz_stage_spec *spec, fz_error *err) {
   static fz_status (*const create[][2])(const fz_engine_setup *, fz_engine *) = {
       [FZ_ENGINE_POLAR] = {fz_engine_polar_f32, fz_engine_polar_f64},
-      [FZ_ENGINE_DIRECT] = {fz_engine_direct_f32, fz_engine_direct_f64}};
+      [FZ_ENGINE_DIRECT] = {fz_engine_direct_f32, fz_engine_direct_f64},
+      [FZ_ENGINE_IMPORTANCE] = {fz_engine_importance_f32, fz_engine_importance_f64}};
   double b, a;
   fz_status st = open_grids(stage, data, spec);
   if (st != FZ_OK) goto done;
@@ -114,7 +119,8 @@ fz_status fz_stage_open(fz_stage *stage, fz_dataset *data, const fz_stage_spec *
   FZ_TRY(create[spec->engine][spec->double_precision](&setup, &stage->engine));
   FZ_TRY(open_rings(stage));
   stage->scratch = fz_alloc(spec->threads, sizeof *stage->scratch);
-  if (!stage->scratch) st = FZ_ENOMEM;
+  stage->histogram = fz_alloc(stage->quadrature.n_directions + stage->quadrature.n_shifts, sizeof(double));
+  if (!stage->scratch || !stage->histogram) st = FZ_ENOMEM;
   for (int t = 0; t < spec->threads && st == FZ_OK; t++) st = make_scratch(stage, &stage->scratch[t]);
 done:
   if (st != FZ_OK) {
@@ -128,6 +134,7 @@ void fz_stage_close(fz_stage *stage) {
   if (stage->engine.destroy) stage->engine.destroy(&stage->engine);
   for (int t = 0; stage->scratch && t < stage->spec.threads; t++) clear_scratch(&stage->scratch[t]);
   fz_free(&stage->scratch);
+  fz_free(&stage->histogram);
   fz_image_rings_destroy(&stage->image_rings);
   fz_coarse_levels_clear(stage->coarse, stage->n_coarse);
   fz_rings_clear(&stage->rings);
@@ -142,13 +149,14 @@ int64_t fz_stage_bytes(const fz_dataset *data, const fz_stage_spec *spec) {
   if (open_frequencies(&probe, (fz_dataset *)data, spec) == FZ_OK &&
       fz_quadrature_count(&probe.quadrature, spec->directions, spec->n_psi, spec->shift_step_px,
                           spec->shift_radius_px) == FZ_OK &&
-      (spec->engine == FZ_ENGINE_DIRECT || open_polar_grids(&probe, spec) == FZ_OK)) {
+      (spec->engine != FZ_ENGINE_POLAR || open_polar_grids(&probe, spec) == FZ_OK)) {
     fz_engine_setup setup = fz_stage_engine_setup(&probe);
     int64_t points = 2 * ((int64_t)probe.rings.kmax + 1) * probe.rings.n_angles;
     int64_t tile = data->tile_size * (box2 * 4 + 24 * (int64_t)probe.frequencies.padded + 8 * points);
-    int64_t engine = spec->engine == FZ_ENGINE_DIRECT ? fz_engine_direct_bytes(&setup, spec->double_precision)
-                     : spec->double_precision         ? fz_engine_polar_bytes_f64(&setup)
-                                                      : fz_engine_polar_bytes_f32(&setup);
+    int64_t engine = spec->engine == FZ_ENGINE_DIRECT       ? fz_engine_direct_bytes(&setup, spec->double_precision)
+                     : spec->engine == FZ_ENGINE_IMPORTANCE ? fz_engine_importance_bytes(&setup, spec->double_precision)
+                     : spec->double_precision               ? fz_engine_polar_bytes_f64(&setup)
+                                                            : fz_engine_polar_bytes_f32(&setup);
     if (spec->engine == FZ_ENGINE_POLAR) engine += fz_image_rings_bytes(&probe.frequencies, &probe.rings);
     bytes = engine + spec->threads * (tile + 16 * box2);
   }
@@ -202,6 +210,19 @@ void fz_stage_record(fz_stage *stage, int thread, int64_t tile, const double *ga
   fz_marginal_posterior(gain, part, stage->engine.n_pose_blocks, loaded->n, posterior);
   fz_marginal_add_tile(loaded, gain, &stage->layout, words);
   const double *captured = stage->engine.captured ? stage->engine.captured(stage->engine.self, thread) : NULL;
-  for (int i = 0; i < loaded->n; i++)
-    record(stage, &posterior[i], captured ? captured[i] : 1, &data->state[data->particle[data->tile_first[tile] + i]]);
+  for (int i = 0; i < loaded->n; i++) {
+    int64_t particle = data->particle[data->tile_first[tile] + i];
+    record(stage, &posterior[i], captured ? captured[i] : 1, &data->state[particle]);
+    if (stage->spec.engine == FZ_ENGINE_IMPORTANCE) data->memory[particle] = loaded->image[i].memory;
+  }
+}
+
+void fz_stage_learn(fz_stage *stage, const int64_t *words) {
+  const fz_statistics_layout *l = &stage->layout;
+  double *direction = stage->histogram, *shift = direction + l->n_directions, images = 0;
+  if (stage->spec.engine != FZ_ENGINE_IMPORTANCE) return;
+  fz_statistics_read(l, words, FZ_SECTION_DIRECTION, direction);
+  fz_statistics_read(l, words, FZ_SECTION_SHIFT, shift);
+  for (ptrdiff_t g = 0; g < l->n_groups; g++) images += fz_statistics_scalar(l, words, FZ_SECTION_IMAGES, g);
+  fz_pose_average_learn(&stage->data->average, &stage->quadrature, direction, shift, images, (double)stage->data->n);
 }

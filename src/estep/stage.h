@@ -11,10 +11,12 @@ typedef enum fz_marginalization {
   FZ_MARGINALIZATION_EXHAUSTIVE, /* every point of the quadrature counts by its posterior */
   FZ_MARGINALIZATION_ADAPTIVE,   /* those points that coarser levels do not rule out; polar engine */
   FZ_MARGINALIZATION_BOUNDED,    /* those points that are not proved to hold nothing; polar engine */
-  FZ_MARGINALIZATION_MODAL       /* every point is scored, the best one counts alone */
+  FZ_MARGINALIZATION_MODAL,      /* every point is scored, the best one counts alone */
+  FZ_MARGINALIZATION_IMPORTANCE  /* points drawn where the image's last posterior lay */
 } fz_marginalization;
 
-typedef enum fz_engine_kind { FZ_ENGINE_POLAR, FZ_ENGINE_DIRECT } fz_engine_kind;
+/* Importance sampling has an engine of its own, which needs data->memory. */
+typedef enum fz_engine_kind { FZ_ENGINE_POLAR, FZ_ENGINE_DIRECT, FZ_ENGINE_IMPORTANCE } fz_engine_kind;
 
 typedef struct fz_stage_spec {
   fz_engine_kind engine;
@@ -28,6 +30,7 @@ typedef struct fz_stage_spec {
   bool double_precision;
   int threads;
   int64_t cache_bytes; /* for slices */
+  uint64_t seed;       /* of poses drawn */
 } fz_stage_spec;
 
 typedef struct fz_stage {
@@ -44,6 +47,7 @@ typedef struct fz_stage {
   fz_engine engine;
   fz_image_rings *image_rings;      /* when the engine reads rings */
   struct fz_stage_scratch *scratch; /* [threads] */
+  double *histogram;                /* [directions + shifts] */
 } fz_stage;
 
 /** owns the caller: fz_stage_close (accepts a zeroed stage).  calls local, same on all ranks.  fails FZ_ENOMEM,
@@ -76,5 +80,9 @@ void fz_stage_release(fz_stage *stage, int thread, int block, int64_t *words);
  *  part [n_pose_blocks][images], gain [images] */
 void fz_stage_record(fz_stage *stage, int thread, int64_t tile, const double *gain, const fz_pose_part *part,
                      int64_t *words);
+
+/** What the whole batch says of all images (its sums over all ranks), once it is done: it steers the next one's
+ *  importance sampling.  local, same on all ranks */
+void fz_stage_learn(fz_stage *stage, const int64_t *words);
 
 #endif

@@ -34,6 +34,9 @@ fz_status fz_tile_source_fill(fz_tile_source *s, int64_t index, fz_tile *tile, f
   for (int i = 0; i < n; i++) {
     const fz_particle *particle = &data->table->particle[id[i]];
     const fz_image_state *state = &data->state[id[i]];
+    tile->image[i] =
+        (fz_tile_image){.particle = id[i], .centre_x_px = state->centre_x_px, .centre_y_px = state->centre_y_px};
+    if (data->memory) tile->image[i].memory = data->memory[id[i]];
     const float *pixels = s->pixels + (ptrdiff_t)i * data->box * data->box;
     if (fz_preprocess_image(data->preprocess, pixels, s->plane, s->half) != FZ_IMAGE_GOOD)
       return fz_fail(err, FZ_EIO, "image %lld of %s has changed since the run began", (long long)particle->slice + 1,

@@ -8,6 +8,7 @@
 #include "model/images.h"
 #include "model/particle.h"
 #include "model/preprocess.h"
+#include "pose/proposal.h"
 
 /* What the last E-step said of one particle: FZ_IMAGE_STATE_NUMBERS doubles, so that tables of them can be exchanged
  * and written as plain arrays. */
@@ -33,14 +34,16 @@ typedef struct fz_dataset {
   int64_t *particle;            /* [n] table index, in tile order: by group, half-set, then the file's order */
   int64_t n_tiles, *tile_first; /* [n_tiles + 1]; a tile never mixes groups or half-sets */
   int tile_size;
-  int8_t *half;          /* [table->n] 0 or 1; -1 for excluded particles */
-  fz_image_state *state; /* [table->n] */
-  double *sigma2;        /* [n_groups][n_shells] noise power per orthonormal coefficient */
-  double *signal_tau2;   /* [n_shells] (mean|X|^2 - noise)/mean c^2, floored: power per slice coefficient */
-  double *power, *ctf2;  /* [n_groups][n_shells] means over the group's images of |X|^2 and c^2 */
-  double *group_images;  /* [n_groups] */
-  double *largest;       /* [n_groups][n_shells] largest |X| of any image: bounds of the exact sums */
-  double largest_ctf;    /* largest |c| */
+  int8_t *half;            /* [table->n] 0 or 1; -1 for excluded particles */
+  fz_image_state *state;   /* [table->n] */
+  fz_pose_memory *memory;  /* [table->n] posteriors, for importance sampling; NULL in runs without it */
+  fz_pose_average average; /* of all images' posteriors, for the same */
+  double *sigma2;          /* [n_groups][n_shells] noise power per orthonormal coefficient */
+  double *signal_tau2;     /* [n_shells] (mean|X|^2 - noise)/mean c^2, floored: power per slice coefficient */
+  double *power, *ctf2;    /* [n_groups][n_shells] means over the group's images of |X|^2 and c^2 */
+  double *group_images;    /* [n_groups] */
+  double *largest;         /* [n_groups][n_shells] largest |X| of any image: bounds of the exact sums */
+  double largest_ctf;      /* largest |c| */
 } fz_dataset;
 
 #endif

@@ -11,7 +11,8 @@
 #include "model/start.h"
 
 static const double FSC_HALVES = 0.143;
-static const double RISE = 1.2; /* of the band limit from one refinement pass to the next */
+static const double TYPICAL_SAMPLE = 6e5; /* cost of an image's sample, mostly slices, over the band's square */
+static const double RISE = 1.2;           /* of the band limit from one refinement pass to the next */
 
 static int64_t voxels(int64_t m) {
   return m * m * m;
@@ -33,9 +34,11 @@ fz_status fz_run_init(fz_run *run, const fz_run_settings *settings, fz_dataset *
   run->best_state = fz_alloc(data->table->n, sizeof *run->best_state);
   run->n_fsc = (int64_t)settings->n_classes * data->n_shells;
   run->fsc = fz_alloc(run->n_fsc, sizeof *run->fsc);
-  if (!run->best_state || !run->fsc) {
+  fz_status st = run->best_state && run->fsc ? FZ_OK : FZ_ENOMEM;
+  if (st == FZ_OK && settings->marginalization == FZ_MARGINALIZATION_IMPORTANCE) st = fz_dataset_keep_memory(data);
+  if (st != FZ_OK) {
     fz_run_clear(run);
-    return fz_fail(err, FZ_ENOMEM, "no memory for the state of %lld particles", (long long)data->table->n);
+    return fz_fail(err, st, "no memory for the state of %lld particles", (long long)data->table->n);
   }
   if (settings->initial) {
     run->phase = FZ_RUN_REFINE;
@@ -69,16 +72,28 @@ static fz_status agree(const fz_run *run, fz_status st, fz_error *err) {
 
 /* ---- opening the stage that the present place needs ---- */
 
+/* Poses are drawn in the refinement only: while the map still changes beyond recognition, the poses of an image do too,
+ * and at those band limits all of them are cheap.  Starts are compared by sums over the same poses. */
+static void choose_engine(const fz_run_settings *s, int64_t phase, fz_stage_spec *spec) {
+  spec->engine = s->engine;
+  spec->marginalization = s->marginalization;
+  if (s->marginalization != FZ_MARGINALIZATION_IMPORTANCE) return;
+  if (phase == FZ_RUN_REFINE)
+    spec->engine = FZ_ENGINE_IMPORTANCE;
+  else
+    spec->marginalization = s->engine == FZ_ENGINE_POLAR ? FZ_MARGINALIZATION_ADAPTIVE : FZ_MARGINALIZATION_EXHAUSTIVE;
+}
+
 static fz_stage_spec stage_spec(const fz_run_settings *s, int box, int64_t phase, int64_t start, int kmax) {
   fz_random r = fz_random_stream(s->seed, FZ_PURPOSE_GRID_ROTATION, (uint32_t)start, (uint64_t)kmax);
   fz_stage_spec spec = {.turn = fz_rotation_random(&r),
-                        .engine = s->engine,
                         .n_classes = s->n_classes,
-                        .marginalization = s->marginalization,
+                        .seed = s->seed * 1000003u + (uint64_t)start,
                         .want = phase == FZ_RUN_CLIMB ? s->kind->want : FZ_WANT_MOMENTS,
                         .double_precision = s->double_precision,
                         .threads = s->threads,
                         .cache_bytes = s->cache_bytes};
+  choose_engine(s, phase, &spec);
   fz_schedule_sampling(&s->sampling, box, kmax, phase == FZ_RUN_REFINE && !s->initial, &spec);
   return spec;
 }
@@ -181,7 +196,9 @@ static double cost_of_pass(const fz_run_settings *s, const fz_dataset *data, int
   fz_stage_spec spec = stage_spec(s, data->box, phase, 0, kmax);
   double shifts = spec.shift_step_px > 0 ? 3.2 * pow(spec.shift_radius_px / spec.shift_step_px, 2) + 1 : 1;
   double poses = (double)fz_direction_grid_count(spec.directions) * spec.n_psi * shifts;
-  return (double)data->n * poses * cost_of_pose(&spec) * s->n_classes;
+  double image = poses * cost_of_pose(&spec);
+  if (spec.engine == FZ_ENGINE_IMPORTANCE) image = fmin(image, TYPICAL_SAMPLE * (kmax + 1) * (kmax + 1));
+  return (double)data->n * image * s->n_classes;
 }
 
 static double cost_of_climb(const fz_run_settings *s, const fz_dataset *data) {
@@ -399,6 +416,26 @@ static void choose_next_pass(fz_run *run) {
   if (open) run->kmax = next_kmax(&run->settings, (int)run->kmax);
 }
 
+/* Both halves or neither: a pass that is stopped in its second half must not leave the first half's images with
+ * memories of it. */
+static fz_status evaluate_halves(fz_run *run, int64_t *const tile[2], const int64_t n[2], int64_t *const words[2],
+                                 fz_error *err) {
+  const fz_objective *f = run->view;
+  fz_dataset *data = run->data;
+  size_t bytes = data->memory ? sizeof *data->memory * (size_t)data->table->n : 0;
+  fz_pose_average average = data->average;
+  fz_pose_memory *memory = fz_alloc((ptrdiff_t)bytes, 1);
+  if (memory && bytes) memcpy(memory, data->memory, bytes);
+  fz_status st = agree(run, memory ? FZ_OK : FZ_ENOMEM, err);
+  for (int h = 0; h < 2 && st == FZ_OK; h++) st = f->evaluate(f->self, run->w, tile[h], n[h], words[h], err);
+  if (st != FZ_OK && memory && bytes) {
+    memcpy(data->memory, memory, bytes);
+    data->average = average;
+  }
+  fz_free(&memory);
+  return st;
+}
+
 static fz_status step_refine(fz_run *run, fz_error *err) {
   const fz_objective *f = run->view;
   int64_t *tile[2] = {NULL, NULL}, n[2] = {0, 0}, *words[2];
@@ -407,7 +444,7 @@ static fz_status step_refine(fz_run *run, fz_error *err) {
   fz_status st = words[0] && words[1] && moments ? FZ_OK : FZ_ENOMEM;
   for (int h = 0; h < 2 && st == FZ_OK; h++) st = all_tiles(run, h, &tile[h], &n[h]);
   st = agree(run, st, err);
-  for (int h = 0; h < 2 && st == FZ_OK; h++) st = f->evaluate(f->self, run->w, tile[h], n[h], words[h], err);
+  if (st == FZ_OK) st = evaluate_halves(run, tile, n, words, err);
   if (st != FZ_OK) goto done;
   /* From here on nothing can be interrupted. */
   int iterations = run->settings.optimizer.full_iterations;
@@ -497,6 +534,16 @@ void fz_run_scalars(fz_run *run, fz_state_list *list) {
                      "mean gain per image of each start in the common E-step");
 }
 
+static void list_memories(fz_run *run, fz_state_list *list) {
+  static const char *const meaning =
+      "visits; spreads of direction, in-plane angle, shift; 12 rotations (axis x angle, "
+      "weight); 4 shifts (x, y, weight); rows as in the input";
+  int64_t dims[2] = {run->data->table->n, FZ_POSE_MEMORY_NUMBERS}, average[1] = {FZ_POSE_AVERAGE_NUMBERS};
+  fz_state_add_array(list, "images/memory", FZ_STATE_F32, 2, dims, run->data->memory, "radians, pixels", meaning);
+  fz_state_add_array(list, "images/average", FZ_STATE_F64, 1, average, &run->data->average, "pixels^2",
+                     "posterior mass; squared shifts; viewing directions by HEALPix pixel");
+}
+
 void fz_run_arrays(fz_run *run, fz_state_list *list) {
   fz_dataset *data = run->data;
   int64_t classes = run->settings.n_classes, groups = data->n_groups;
@@ -505,6 +552,7 @@ void fz_run_arrays(fz_run *run, fz_state_list *list) {
                      "rot tilt psi, shift x y, centre x y, gain, entropy, peak, class, visited; rows as in the input");
   fz_state_add_array(list, "images/best_state", FZ_STATE_F64, 2, states, run->best_state, "degrees, pixels, nats",
                      "the same at the end of the best start");
+  if (run->data->memory) list_memories(run, list);
   fz_state_add_array(list, "noise/sigma2", FZ_STATE_F64, 2, (int64_t[]){groups, data->n_shells}, data->sigma2,
                      "squared image units", "noise power per optics group and shell");
   fz_state_add_array(list, "prior/tau2", FZ_STATE_F64, 1, (int64_t[]){data->n_shells}, data->signal_tau2,
@@ -550,5 +598,7 @@ int64_t fz_run_bytes(const fz_run_settings *s, const fz_dataset *data, int ranks
   int64_t last_step = fz_polish_bytes(data, &polish) + 24 * s->n_classes * voxels(m) +
                       (int64_t)(sizeof(fz_image_state) + sizeof(int64_t)) * data->n;
   if (s->polish_poses && last_step > largest) largest = last_step;
-  return largest + (int64_t)sizeof(fz_image_state) * 2 * data->table->n;
+  int64_t kept = 2 * (int64_t)sizeof(fz_image_state);
+  if (s->marginalization == FZ_MARGINALIZATION_IMPORTANCE) kept += 3 * (int64_t)sizeof(fz_pose_memory);
+  return largest + kept * data->table->n;
 }

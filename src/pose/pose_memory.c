@@ -49,14 +49,14 @@ static cluster gather(const fz_pose_sketch *sketch, double (*quaternion)[4], dou
   return c;
 }
 
-/* Squared distance of the viewing directions, and of the in-plane angles, of a grid point and a rotation. */
+/* Squared distance of the viewing directions, and of the in-plane angles, of a grid point and an atom. */
 static void separation(const fz_quadrature *q, const fz_sketch_item *item, const fz_rotation *atom, double *direction2,
                        double *psi2) {
   fz_rotation point = fz_quadrature_rotation(q, item->direction, item->psi);
-  double apart = 0, psi = 2 * PI * item->psi / q->n_psi - fz_quadrature_psi(q, atom);
+  double apart = 0;
   for (int c = 0; c < 3; c++) apart += pow(point.m[2][c] - atom->m[2][c], 2);
   *direction2 = apart;
-  *psi2 = pow(remainder(psi, 2 * PI), 2);
+  *psi2 = pow(fz_rotation_twist(&point, atom), 2);
 }
 
 static void learn_rotations(fz_pose_memory *memory, const fz_quadrature *q, fz_pose_sketch *sketch) {

@@ -19,8 +19,13 @@ struct fz_proposal {
 };
 
 fz_proposal_options fz_proposal_options_default(void) {
-  return (fz_proposal_options){
-      .samples_per_effective = 10, .least = 8, .most = 4096, .broad_least = 0.05, .widen = 1.5, .margin = 0.4};
+  return (fz_proposal_options){.samples_per_effective = 10,
+                               .least = 8,
+                               .most = 4096,
+                               .broad_least = 0.05,
+                               .widen = 1.5,
+                               .margin = 0.4,
+                               .tail = 0.2};
 }
 
 static void find_axis(const fz_quadrature *q, int d, double axis[3]) {
@@ -122,23 +127,46 @@ static double concentration(const fz_proposal *p, fz_factor factor, double sd) {
   return 1 / (p->options.widen * sd * sd + margin * margin);
 }
 
+static fz_rotation atom(const fz_pose_memory *m, int l) {
+  const float *v = m->rotation[l].vector;
+  return fz_rotation_from_vector((double[3]){v[0], v[1], v[2]});
+}
+
+/* A narrow kernel and a wide one. */
+enum { WIDTHS = 2 };
+static double width_share(const fz_proposal *p, int width) {
+  return width ? p->options.tail : 1 - p->options.tail;
+}
+static double width_precision(int width) {
+  return width ? 1.0 / 9 : 1;
+}
+
 static double add_rotation_kernels(const fz_proposal *p, fz_factor factor, const fz_pose_memory *m, double share,
                                    fz_factor_sample *s) {
   int points = fz_proposal_points(p, factor), directions = factor == FZ_FACTOR_DIRECTION;
   double kappa = concentration(p, factor, directions ? m->direction_sd : m->psi_sd), mass = 0;
+  fz_rotation first = atom(m, 0);
   for (int l = 0; l < FZ_MEMORY_ROTATIONS && m->rotation[l].weight > 0; l++) {
-    const float *v = m->rotation[l].vector;
-    fz_rotation a = fz_rotation_from_vector((double[3]){v[0], v[1], v[2]});
-    const double *axis = a.m[2], psi = fz_quadrature_psi(p->q, &a);
-    if (directions)
-      for (int d = 0; d < points; d++)
-        s->scratch[d] = kappa * (p->axis[0][d] * axis[0] + p->axis[1][d] * axis[1] + p->axis[2][d] * axis[2]);
-    else
-      for (int k = 0; k < points; k++) s->scratch[k] = kappa * cos(2 * PI * k / points - psi);
-    add_normalized(s->density, s->scratch, points, share * m->rotation[l].weight);
+    fz_rotation a = atom(m, l);
+    const double *axis = a.m[2], psi = fz_rotation_twist(&a, &first);
+    for (int width = 0; width < WIDTHS; width++) {
+      double k = kappa * width_precision(width);
+      if (directions)
+        for (int d = 0; d < points; d++)
+          s->scratch[d] = k * (p->axis[0][d] * axis[0] + p->axis[1][d] * axis[1] + p->axis[2][d] * axis[2]);
+      else
+        for (int j = 0; j < points; j++) s->scratch[j] = k * cos(2 * PI * j / points - psi);
+      add_normalized(s->density, s->scratch, points, share * width_share(p, width) * m->rotation[l].weight);
+    }
     mass += m->rotation[l].weight;
   }
   return mass;
+}
+
+int fz_proposal_origin(const fz_proposal *p, const fz_pose_memory *memory, int d) {
+  fz_rotation first = atom(memory, 0), zero = fz_quadrature_rotation(p->q, d, 0);
+  long turn = lround(fz_rotation_twist(&first, &zero) / (2 * PI) * p->q->n_psi);
+  return (int)((turn + p->q->n_psi) % p->q->n_psi);
 }
 
 static double add_shift_kernels(const fz_proposal *p, const fz_pose_memory *m, double centre_x, double centre_y,
@@ -146,9 +174,12 @@ static double add_shift_kernels(const fz_proposal *p, const fz_pose_memory *m, d
   double precision = p->q->n_shifts > 1 ? concentration(p, FZ_FACTOR_SHIFT, m->shift_sd_px) : 0, mass = 0;
   for (int l = 0; l < FZ_MEMORY_SHIFTS && m->shift[l].weight > 0; l++) {
     double x = m->shift[l].x_px - centre_x, y = m->shift[l].y_px - centre_y;
-    for (int t = 0; t < p->q->n_shifts; t++)
-      s->scratch[t] = -0.5 * precision * (pow(p->q->shift_x_px[t] - x, 2) + pow(p->q->shift_y_px[t] - y, 2));
-    add_normalized(s->density, s->scratch, p->q->n_shifts, share * m->shift[l].weight);
+    for (int width = 0; width < WIDTHS; width++) {
+      double half = -0.5 * precision * width_precision(width);
+      for (int t = 0; t < p->q->n_shifts; t++)
+        s->scratch[t] = half * (pow(p->q->shift_x_px[t] - x, 2) + pow(p->q->shift_y_px[t] - y, 2));
+      add_normalized(s->density, s->scratch, p->q->n_shifts, share * width_share(p, width) * m->shift[l].weight);
+    }
     mass += m->shift[l].weight;
   }
   return mass;
@@ -175,7 +206,7 @@ static void add_average(const fz_proposal *p, fz_factor factor, const fz_pose_av
 void fz_proposal_density(const fz_proposal *p, fz_factor factor, const fz_pose_memory *memory,
                          const fz_pose_average *average, double centre_x_px, double centre_y_px, fz_factor_sample *s) {
   int points = fz_proposal_points(p, factor);
-  double broad = fmax(p->options.broad_least, exp2(-memory->visits)), squares = 0, sum = 0;
+  double broad = fmax(p->options.broad_least, exp2(-2 * memory->visits)), squares = 0, sum = 0;
   memset(s->density, 0, sizeof *s->density * (size_t)points);
   double mass = factor == FZ_FACTOR_SHIFT ? add_shift_kernels(p, memory, centre_x_px, centre_y_px, 1 - broad, s)
                                           : add_rotation_kernels(p, factor, memory, 1 - broad, s);
@@ -200,9 +231,18 @@ void fz_proposal_all(const fz_proposal *p, fz_factor factor, fz_factor_sample *s
   }
 }
 
-int fz_proposal_draws(const fz_proposal *p, fz_factor factor, double effective) {
+/* The number of points itself when all are to be summed. */
+static int draws_for(const fz_proposal *p, fz_factor factor, double effective) {
   double wanted = ceil(p->options.samples_per_effective * effective);
   return (int)fmin(fz_proposal_points(p, factor), fmin(p->options.most, fmax(p->options.least, wanted)));
+}
+
+double fz_proposal_expected(const fz_proposal *p, fz_factor factor, const fz_factor_sample *s) {
+  int points = fz_proposal_points(p, factor), draws = draws_for(p, factor, s->effective);
+  double expected = 0;
+  if (draws == points) return points;
+  for (int j = 0; j < points; j++) expected -= expm1(-draws * s->density[j]);
+  return expected;
 }
 
 /* First point whose cumulative density exceeds u. */
@@ -219,7 +259,7 @@ static int find(const double *cumulative, int points, double u) {
 }
 
 void fz_proposal_draw(const fz_proposal *p, fz_factor factor, fz_random *random, fz_factor_sample *s) {
-  int points = fz_proposal_points(p, factor), draws = fz_proposal_draws(p, factor, s->effective);
+  int points = fz_proposal_points(p, factor), draws = draws_for(p, factor, s->effective);
   double effective = s->effective, *cumulative = s->scratch, sum = 0;
   if (draws >= points) {
     fz_proposal_all(p, factor, s);
@@ -229,7 +269,11 @@ void fz_proposal_draw(const fz_proposal *p, fz_factor factor, fz_random *random,
   for (int j = 0; j < points; j++) cumulative[j] = sum += s->density[j];
   int32_t *times = s->point; /* counted in place, then closed up */
   memset(times, 0, sizeof *times * (size_t)points);
-  for (int i = 0; i < draws; i++) times[find(cumulative, points, sum * fz_random_uniform(random))]++;
+  double u = fz_random_uniform(random);
+  for (int i = 0; i < draws; i++) {
+    if (p->options.independent && i) u = fz_random_uniform(random);
+    times[find(cumulative, points, sum * (p->options.independent ? u : (i + u) / draws))]++;
+  }
   s->n = 0;
   s->draws = draws;
   for (int j = 0; j < points; j++) {

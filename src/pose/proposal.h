@@ -4,11 +4,16 @@
  * omega_f)/2 K: von Mises-Fisher, von Mises, Gaussian kernels, normalized over the points; g: average over the images;
  *          omega: the quadrature's own weights (uniform directions and angles);  p falls with the visits.
  *          n = 10 / sum_j q_j^2 draws (ten times the effective number of points), with replacement; a point drawn m
- *          times gets weight omega m/(n q), whose mean is omega: sums over samples are unbiased for the sum over points
- *  source  importance sampling of Brubaker, Punjani, Fleet 2015 and of Punjani and Brubaker's slides; the atoms, p and
- *          the widths of the kernels are ours. */
+ *          times gets weight omega m/(n q), whose mean is omega: sums over samples are unbiased for the sum over
+ * points. By default the n draws share one random number u, u_i = (i + u)/n (systematic sampling): a point with q above
+ * 1/n is never missed, and the variance is far below that of independent draws In-plane angles are counted from the
+ * heaviest atom, carried to each direction along the shortest way: with Euler angles a small cloud of rotations near a
+ * pole of the grid would be spread over all of them. source  importance sampling of Brubaker, Punjani, Fleet 2015 and
+ * of Punjani and Brubaker's slides; the atoms, p and the widths of the kernels are ours. */
 #ifndef FZ_POSE_PROPOSAL_H
 #define FZ_POSE_PROPOSAL_H
+#include <stdbool.h>
+
 #include "core/random.h"
 #include "pose/pose_memory.h"
 
@@ -27,9 +32,10 @@ _Static_assert(sizeof(fz_pose_average) == FZ_POSE_AVERAGE_NUMBERS * sizeof(doubl
 typedef struct fz_proposal_options {
   double samples_per_effective; /* draws / effective number of points */
   int least, most;              /* draws per factor; a factor with no more points than draws is summed in full */
-  double broad_least;           /* p = max(broad_least, 2^-visits) */
-  double widen;                 /* kernel variance = widen x variance within atoms + (margin x step)^2 */
-  double margin;
+  double broad_least;           /* p = max(broad_least, 4^-visits) */
+  double widen, margin;         /* kernel variance = widen x variance within atoms + (margin x step)^2 */
+  double tail;                  /* share of each kernel that is three times as wide */
+  bool independent;             /* draws; else one draw in each of n equal parts of the cumulative density */
 } fz_proposal_options;
 fz_proposal_options fz_proposal_options_default(void);
 
@@ -58,10 +64,13 @@ void fz_factor_sample_clear(fz_factor_sample *s);
 /** s->density and s->effective.  memory->visits > 0; centre: see fz_pose_memory_learn.  calls local; thread-safe */
 void fz_proposal_density(const fz_proposal *p, fz_factor factor, const fz_pose_memory *memory,
                          const fz_pose_average *average, double centre_x_px, double centre_y_px, fz_factor_sample *s);
-/** Draws that go with an effective number of points; the number of points itself when all are to be summed. */
-int fz_proposal_draws(const fz_proposal *p, fz_factor factor, double effective);
+/** How many distinct points a sample from s->density may be expected to have; all points when that is what is summed.
+ */
+double fz_proposal_expected(const fz_proposal *p, fz_factor factor, const fz_factor_sample *s);
 /** Draw from s->density. */
 void fz_proposal_draw(const fz_proposal *p, fz_factor factor, fz_random *random, fz_factor_sample *s);
+/** In-plane point of direction d that stands for point 0 of the sample: sampled point k is (k + origin) mod n_psi. */
+int fz_proposal_origin(const fz_proposal *p, const fz_pose_memory *memory, int d);
 /** Every point, with the quadrature's weights. */
 void fz_proposal_all(const fz_proposal *p, fz_factor factor, fz_factor_sample *s);
 

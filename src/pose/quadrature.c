@@ -130,13 +130,6 @@ fz_rotation fz_quadrature_rotation(const fz_quadrature *q, int d, int p) {
   return fz_rotation_multiply(&local, &q->turn);
 }
 
-double fz_quadrature_psi(const fz_quadrature *q, const fz_rotation *pose) {
-  double rot, tilt, psi;
-  fz_rotation back = fz_rotation_inverse(&q->turn), local = fz_rotation_multiply(pose, &back);
-  fz_rotation_to_euler(&local, &rot, &tilt, &psi);
-  return psi * PI / 180.0;
-}
-
 double fz_quadrature_direction_step(const fz_quadrature *q) {
   return sqrt(4 * PI / q->n_directions);
 }

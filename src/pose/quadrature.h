@@ -43,8 +43,6 @@ fz_status fz_quadrature_init(fz_quadrature *q, fz_direction_grid grid, int n_psi
 void fz_quadrature_clear(fz_quadrature *q);
 /** Pose matrix of direction d and in-plane index p (RELION sense). */
 fz_rotation fz_quadrature_rotation(const fz_quadrature *q, int d, int p);
-/** In-plane angle of a pose as this quadrature counts it, radians in (-pi, pi]. */
-double fz_quadrature_psi(const fz_quadrature *q, const fz_rotation *pose);
 /** Steps of the grid: side of a direction's cell, sqrt(4 pi/directions) radians; distance of neighbouring shifts in
  *  pixels, 0 when there is one. */
 double fz_quadrature_direction_step(const fz_quadrature *q);

@@ -96,6 +96,15 @@ double fz_rotation_distance(const fz_rotation *a, const fz_rotation *b) {
   return 2 * atan2(sqrt(q[1] * q[1] + q[2] * q[2] + q[3] * q[3]), q[0]);
 }
 
+double fz_rotation_twist(const fz_rotation *a, const fz_rotation *b) {
+  double along = 0, across = 0; /* trace(Z(t)^T a b^T) = along cos t + across sin t + rest */
+  for (int c = 0; c < 3; c++) {
+    along += a->m[0][c] * b->m[0][c] + a->m[1][c] * b->m[1][c];
+    across += a->m[0][c] * b->m[1][c] - a->m[1][c] * b->m[0][c];
+  }
+  return atan2(across, along);
+}
+
 fz_rotation fz_rotation_mirrored(const fz_rotation *r) {
   fz_rotation m = *r;
   m.m[0][2] = -m.m[0][2];

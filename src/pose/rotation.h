@@ -35,6 +35,11 @@ void fz_rotation_apply(const fz_rotation *r, const double x[3], double y[3]); /*
 /** Geodesic distance: the angle of a^-1 b in [0, pi]; accurate also when tiny. */
 double fz_rotation_distance(const fz_rotation *a, const fz_rotation *b);
 
+/** The in-plane turn that brings b nearest to a: the angle t in (-pi, pi] for which Z(t) b has the largest trace
+ * product with a.  Where both look along the same direction, a = Z(t) b; of other directions it compares in-plane
+ * angles without a frame of reference, and has no meaning for opposite ones (0 then). */
+double fz_rotation_twist(const fz_rotation *a, const fz_rotation *b);
+
 /** Z r Z with Z = diag(1, 1, -1): the pose under which the mirrored map (z -> -z) gives the same projection. */
 fz_rotation fz_rotation_mirrored(const fz_rotation *r);
 

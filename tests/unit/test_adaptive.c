@@ -147,7 +147,7 @@ static fz_engine_setup bounded(const fixture *x, double failure, bool modal) {
 }
 
 static void run(const fixture *x, fz_engine_setup setup, outcome *out) {
-  fz_engine_profile profile = {{0}, {0}};
+  fz_engine_profile profile = {0};
   fz_engine engine;
   setup.profile = &profile;
   double prior = 1;

@@ -58,10 +58,10 @@ static double omega(const fixture *x, fz_factor f, int j) {
 static void densities_in_closed_form(void **state) {
   (void)state;
   fixture x;
-  fz_proposal_options o = {10, 8, 100, 0.05, 2.0, 0.5};
+  fz_proposal_options o = {10, 8, 100, 0.05, 2.0, 0.5, 0, false};
   fz_random r = fz_random_stream(3, FZ_PURPOSE_TEST, 1, 0);
   fz_rotation a = fz_rotation_random(&r);
-  fz_pose_memory m = one_atom(&a, 1, 3); /* p = 1/8 */
+  fz_pose_memory m = one_atom(&a, 1, 1); /* p = 1/4 */
   fz_pose_average nothing = {0};
   build(&x, 4, 32, 1, &o);
   double step[] = {sqrt(4 * PI / x.q.n_directions), 2 * PI / 32, 0.5}, sd[] = {0.1, 0.2, 0.3};
@@ -70,7 +70,7 @@ static void densities_in_closed_form(void **state) {
     int points = fz_proposal_points(x.p, f);
     double sum = 0, squares = 0, variance = 2 * sd[f] * sd[f] + 0.25 * step[f] * step[f], offset = 0;
     for (int j = 0; j < points; j++) {
-      double q = x.s[f].density[j], exponent, floor = omega(&x, f, j) / 8;
+      double q = x.s[f].density[j], exponent, floor = omega(&x, f, j) / 4;
       fz_rotation g = fz_quadrature_rotation(&x.q, f == FZ_FACTOR_DIRECTION ? j : 0, f == FZ_FACTOR_PSI ? j : 0);
       assert_true(q >= floor * (1 - 1e-12));
       sum += q;
@@ -78,7 +78,7 @@ static void densities_in_closed_form(void **state) {
       if (f == FZ_FACTOR_DIRECTION)
         exponent = (g.m[2][0] * a.m[2][0] + g.m[2][1] * a.m[2][1] + g.m[2][2] * a.m[2][2]) / variance;
       else if (f == FZ_FACTOR_PSI)
-        exponent = cos(2 * PI * j / 32 - fz_quadrature_psi(&x.q, &a)) / variance;
+        exponent = cos(2 * PI * j / 32) / variance; /* the only atom is where angles are counted from */
       else
         exponent = -0.5 / variance * (pow(x.q.shift_x_px[j] - 0.4, 2) + pow(x.q.shift_y_px[j] + 0.2, 2));
       if (q - floor < 1e-6) continue;
@@ -100,6 +100,7 @@ static void what_is_not_known_stays_broad(void **state) {
   fz_proposal_options o = fz_proposal_options_default();
   fz_rotation a = fz_rotation_identity();
   fz_pose_average average = {0};
+  o.tail = 0;
   build(&x, 4, 32, 2, &o);
   fz_pose_memory sure = one_atom(&a, 1, 20), partly = one_atom(&a, 0.25, 20), fresh = one_atom(&a, 1, 1);
   double effective[3];
@@ -108,7 +109,7 @@ static void what_is_not_known_stays_broad(void **state) {
     density(&x, FZ_FACTOR_DIRECTION, m[i], &average);
     double least = 1;
     for (int d = 0; d < x.q.n_directions; d++) least = fmin(least, x.s[0].density[d]);
-    double share[] = {o.broad_least, 0.5, o.broad_least + (1 - o.broad_least) * 0.75};
+    double share[] = {o.broad_least, 0.25, o.broad_least + (1 - o.broad_least) * 0.75};
     assert_true(fabs(least * x.q.n_directions - share[i]) < 1e-6);
     effective[i] = x.s[0].effective;
   }
@@ -133,14 +134,13 @@ static void what_is_not_known_stays_broad(void **state) {
 }
 
 /* Sum of weights x f over a sample is unbiased for the sum of omega x f; z-tests of 3 factors x 4 functions. */
-static void samples_are_unbiased(void **state) {
-  (void)state;
+static void check_samples(bool independent) {
   enum { DRAWS = 4000, FUNCTIONS = 4 };
   fixture x;
-  fz_proposal_options o = {10, 4, 20, 0.05, 1.5, 0.4};
+  fz_proposal_options o = {10, 4, 20, 0.05, 1.5, 0.4, 0.2, independent};
   fz_random r = fz_random_stream(4, FZ_PURPOSE_TEST, 1, 0);
   fz_rotation a = fz_rotation_random(&r);
-  fz_pose_memory m = one_atom(&a, 0.8, 2);
+  fz_pose_memory m = one_atom(&a, 0.8, 1);
   fz_pose_average nothing = {0};
   build(&x, 3, 32, 5, &o);
   for (fz_factor f = 0; f < FZ_FACTORS; f++) {
@@ -167,6 +167,12 @@ static void samples_are_unbiased(void **state) {
     }
   }
   drop(&x);
+}
+
+static void samples_are_unbiased(void **state) {
+  (void)state;
+  check_samples(true);
+  check_samples(false);
 }
 
 static void as_many_draws_as_asked(void **state) {
@@ -209,6 +215,21 @@ static fz_pose_sketch *blob(const fz_quadrature *q, const fz_rotation *middle, d
   return sketch;
 }
 
+/* Mass of the product of both densities within `reach` of a rotation. */
+static double share_near(const fixture *x, const fz_pose_memory *m, const fz_rotation *a, double reach) {
+  double share = 0;
+  for (int d = 0; d < x->q.n_directions; d++) {
+    int origin = fz_proposal_origin(x->p, m, d);
+    if (x->s[FZ_FACTOR_DIRECTION].density[d] < 1e-5) continue;
+    for (int k = 0; k < x->q.n_psi; k++) {
+      fz_rotation g = fz_quadrature_rotation(&x->q, d, (k + origin) % x->q.n_psi);
+      if (fz_rotation_distance(&g, a) < reach)
+        share += x->s[FZ_FACTOR_DIRECTION].density[d] * x->s[FZ_FACTOR_PSI].density[k];
+    }
+  }
+  return share;
+}
+
 /* Learned on one grid, used on a finer one in another frame: the proposal lies where the posterior was. */
 static void memories_outlive_their_grid(void **state) {
   (void)state;
@@ -220,6 +241,7 @@ static void memories_outlive_their_grid(void **state) {
   for (int trial = 0; trial < 6; trial++) {
     fz_random r = fz_random_stream(9, FZ_PURPOSE_TEST, 0, (uint64_t)trial);
     fz_rotation a = fz_rotation_random(&r);
+    if (trial == 0) a = fz_quadrature_rotation(&fine.q, 0, 5); /* at a pole of the grid, where Euler angles are worst */
     fz_pose_memory m = {.visits = 9};
     double *shift = fz_alloc(coarse.q.n_shifts, sizeof *shift), captured = 0, near = 0, sd = 0.15;
     for (int t = 0; t < coarse.q.n_shifts; t++)
@@ -239,15 +261,9 @@ static void memories_outlive_their_grid(void **state) {
       for (int c = 0; c < 3; c++) along += g.m[2][c] * a.m[2][c];
       if (acos(fmin(1, along)) < 3 * sd) near += fine.s[FZ_FACTOR_DIRECTION].density[d];
     }
-    assert_true(near > 0.85);
-    /* Where the direction is the blob's, the in-plane angle of its middle is likely; away from the poles of the grid's
-     * frame, where in-plane angles of near rotations differ by what their directions do. */
-    double rot, tilt, psi;
-    fz_rotation back = fz_rotation_inverse(&fine.q.turn), local = fz_rotation_multiply(&a, &back);
-    fz_rotation_to_euler(&local, &rot, &tilt, &psi);
+    assert_true(near > 0.7);
     fz_proposal_density(fine.p, FZ_FACTOR_PSI, &m, &nothing, 4, 5, &fine.s[FZ_FACTOR_PSI]);
-    int at = (int)lround(psi / 360 * fine.q.n_psi + fine.q.n_psi) % fine.q.n_psi;
-    if (tilt > 45 && tilt < 135) assert_true(fine.s[FZ_FACTOR_PSI].density[at] > 3.0 / fine.q.n_psi);
+    assert_true(share_near(&fine, &m, &a, 3 * sd) > 0.5);
     fz_free(&shift);
     fz_free(&sketch);
   }

@@ -141,9 +141,30 @@ static void nearest(void **state) {
   assert_int_equal(fz_memory_blocks(), 0);
 }
 
+/* The twist is the best turn, found by trying all; along one direction it is the difference of the angles. */
+static void twist_is_the_best_turn(void **state) {
+  (void)state;
+  fz_random r = fz_random_stream(12, FZ_PURPOSE_TEST, 0, 0);
+  for (int trial = 0; trial < 20; trial++) {
+    fz_rotation a = fz_rotation_random(&r), b = fz_rotation_random(&r);
+    double twist = fz_rotation_twist(&a, &b), nearest = 10;
+    for (int i = -1; i < 360; i++) {
+      double t = i < 0 ? twist : i * 3.14159265358979323846 / 180;
+      fz_rotation z = fz_rotation_from_euler(0, 0, t * 180 / 3.14159265358979323846),
+                  turned = fz_rotation_multiply(&z, &b);
+      double apart = fz_rotation_distance(&a, &turned);
+      assert_true(i < 0 || apart > nearest - 1e-9);
+      if (i < 0) nearest = apart;
+    }
+    fz_rotation first = fz_rotation_from_euler(20, 70, 50), second = fz_rotation_from_euler(20, 70, 20 + trial);
+    assert_true(fabs(fz_rotation_twist(&first, &second) - (30 - trial) * 3.14159265358979323846 / 180) < 1e-12);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips),       cmocka_unit_test(poles),
-                                     cmocka_unit_test(relion_convention), cmocka_unit_test(distances),
-                                     cmocka_unit_test(haar_moments),      cmocka_unit_test(nearest)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(round_trips),           cmocka_unit_test(poles),
+                                     cmocka_unit_test(relion_convention),     cmocka_unit_test(distances),
+                                     cmocka_unit_test(haar_moments),          cmocka_unit_test(nearest),
+                                     cmocka_unit_test(twist_is_the_best_turn)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,8 +30,9 @@ stops=0
 for ranks in 3 1 2; do
   mkdir -p stopped
   touch stopped/STOP # in the middle of a pass
-  run stopped $ranks 1 "${importance[@]}" --checkpoint-interval 0
-  [ $? = 75 ] && stops=$((stops + 1))
+  code=0
+  run stopped $ranks 1 "${importance[@]}" --checkpoint-interval 0 || code=$?
+  [ $code = 75 ] && stops=$((stops + 1))
   rm -f stopped/STOP
   before=$(lines)
   run stopped $ranks 1 "${importance[@]}" --checkpoint-interval 0 & # somewhere in the next but one
@@ -41,8 +42,8 @@ for ranks in 3 1 2; do
     sleep 0.02
   done
   touch stopped/STOP
-  wait $job
-  code=$?
+  code=0
+  wait $job || code=$?
   [ $code = 75 ] && stops=$((stops + 1))
   rm -f stopped/STOP
   [ $code = 0 ] && break

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/status.h"
+#include "optim/algebra.h"
 
 typedef struct fz_objective {
   void *self;
@@ -37,12 +38,22 @@ typedef struct fz_objective {
   /** step = H^-1 g with H the curvature of Q at `moments`, by at most `iterations` steps. */
   fz_status (*precondition)(void *self, const double *moments, int iterations, const double *g, double *step,
                             fz_error *err);
+  /** out = C v with C = -d^2 Q(w; moments)/dw^2 per image, the prior in full: the Gauss-Newton matrix of F.  Where the
+   * moments are those at w it is the Hessian of F plus a covariance, so that it bounds the Hessian from above. */
+  fz_status (*curvature)(void *self, const double *moments, const double *w, const double *v, double *out,
+                         fz_error *err);
+  /** out = (Hessian at w of F, estimated from the listed tiles) v; it takes hessian_cost evaluations of these images */
+  fz_status (*hessian)(void *self, const double *w, const int64_t *tile, int64_t n_tiles, const double *v, double *out,
+                       fz_error *err);
+  double hessian_cost;
   /** -1/N log p(w), up to a constant. */
   double (*prior)(const void *self, const double *w);
 
   /** This rank keeps words [first, first + count) of anything stored per batch; collect puts all shares together. */
   void (*share)(const void *self, ptrdiff_t *first, ptrdiff_t *count);
   fz_status (*collect)(void *self, const int64_t *share, int64_t *words, fz_error *err);
+
+  const fz_algebra *algebra; /* whose results are the same on all ranks, too */
 } fz_objective;
 
 #endif

@@ -90,7 +90,10 @@ fz_status fz_reconstruction_settings(fz_reconstruction *s, fz_run_settings *out,
     return fz_fail(err, FZ_EINVAL, "--marginalization %s needs the polar engine: leave out --engine direct",
                    r->marginalization);
   out->optimizer.batch_images = r->batch;
-  if (r->step > 0) out->optimizer.step = r->step;
+  if (r->step > 0) {
+    out->optimizer.step_rule = FZ_STEP_GIVEN;
+    out->optimizer.step = r->step;
+  }
   if (r->batch > data->n)
     return fz_fail(err, FZ_EINVAL, "--batch %lld is larger than the data (%lld images)", (long long)r->batch,
                    (long long)data->n);

@@ -15,7 +15,8 @@ typedef enum fz_purpose {
   FZ_PURPOSE_SIM_SHIFT,
   FZ_PURPOSE_PHANTOM,
   FZ_PURPOSE_TEST,
-  FZ_PURPOSE_POSE_SAMPLES
+  FZ_PURPOSE_POSE_SAMPLES,
+  FZ_PURPOSE_PROBE /* start vectors of power and subspace iterations */
 } fz_purpose;
 
 typedef struct fz_random {

@@ -74,6 +74,7 @@ static void clear(fz_optimizer *o) {
 const fz_optimizer_kind fz_optimizer_incremental = {.name = "incremental",
                                                     .summary = "incremental EM, batch statistics replaced exactly",
                                                     .want = FZ_WANT_MOMENTS,
+                                                    .takes = FZ_TAKES_BATCH,
                                                     .self_bytes = sizeof(incremental),
                                                     .init = init,
                                                     .step = step,

@@ -4,12 +4,21 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "estep/statistics.h"
 
 extern const fz_optimizer_kind fz_optimizer_em, fz_optimizer_sem, fz_optimizer_incremental, fz_optimizer_sem_vr,
-    fz_optimizer_sgd, fz_optimizer_svrg;
+    fz_optimizer_gd, fz_optimizer_sgd, fz_optimizer_svrg;
 
-static const fz_optimizer_kind *const kinds[] = {&fz_optimizer_em,     &fz_optimizer_sem, &fz_optimizer_incremental,
-                                                 &fz_optimizer_sem_vr, &fz_optimizer_sgd, &fz_optimizer_svrg};
+/* One line each, so that lines can be added side by side. */
+static const fz_optimizer_kind *const kinds[] = {
+    &fz_optimizer_em,          /**/
+    &fz_optimizer_sem,         /**/
+    &fz_optimizer_incremental, /**/
+    &fz_optimizer_sem_vr,      /**/
+    &fz_optimizer_gd,          /**/
+    &fz_optimizer_sgd,         /**/
+    &fz_optimizer_svrg,        /**/
+};
 
 const fz_optimizer_kind *fz_optimizer_at(int index) {
   return index >= 0 && index < (int)(sizeof kinds / sizeof kinds[0]) ? kinds[index] : NULL;
@@ -22,13 +31,57 @@ const fz_optimizer_kind *fz_optimizer_find(const char *name) {
 }
 
 fz_optimizer_options fz_optimizer_options_default(void) {
-  return (fz_optimizer_options){
-      .batch_images = 100, .iterations = 3, .full_iterations = 15, .rate_power = 0.6, .step = 0.3, .inner_passes = 1.0};
+  return (fz_optimizer_options){.batch_images = 100,
+                                .iterations = 3,
+                                .full_iterations = 15,
+                                .rate_power = 0.6,
+                                .precondition = true,
+                                .inner_passes = 1.0,
+                                .momentum = 0.9,
+                                .memory = 10,
+                                .eigenpairs = 10,
+                                .damping = 1e-3,
+                                .safeguards = FZ_SAFE_ALL};
+}
+
+int fz_optimizer_want(const fz_optimizer_kind *kind, const fz_optimizer_options *options) {
+  bool steer = options->precondition || options->step_rule == FZ_STEP_AUTO;
+  return kind->moments_steer_only && !steer ? kind->want & ~FZ_WANT_MOMENTS : kind->want;
+}
+
+fz_status fz_optimizer_check(const fz_optimizer_kind *kind, const fz_optimizer_options *s, int64_t n_images,
+                             ptrdiff_t dim, fz_error *err) {
+  const char *name = kind->name;
+  if ((kind->takes & FZ_TAKES_BATCH) && (s->batch_images < 1 || s->batch_images > n_images))
+    return fz_fail(err, FZ_EINVAL, "%s: a batch of %lld images; the data have %lld: give 1 to as many", name,
+                   (long long)s->batch_images, (long long)n_images);
+  if ((kind->takes & FZ_TAKES_STEP) && s->step_rule == FZ_STEP_GIVEN && !(s->step > 0 && isfinite(s->step)))
+    return fz_fail(err, FZ_EINVAL, "%s: a step of %g; it must be above 0", name, s->step);
+  if (s->step_rule == FZ_STEP_SEARCH && !(kind->takes & FZ_TAKES_SEARCH))
+    return fz_fail(err, FZ_EINVAL, "%s has no line search: give a step, or leave it automatic", name);
+  if ((kind->takes & FZ_TAKES_INNER_PASSES) && !(s->inner_passes > 0 && isfinite(s->inner_passes)))
+    return fz_fail(err, FZ_EINVAL, "%s: %g passes between snapshots; it must be above 0", name, s->inner_passes);
+  if ((kind->takes & FZ_TAKES_MOMENTUM) && !(s->momentum >= 0 && s->momentum < 1))
+    return fz_fail(err, FZ_EINVAL, "%s: a momentum of %g; it must be at least 0 and below 1", name, s->momentum);
+  if ((kind->takes & FZ_TAKES_MEMORY) && s->memory < 1)
+    return fz_fail(err, FZ_EINVAL, "%s: a memory of %d; it must be at least 1", name, s->memory);
+  if ((kind->takes & FZ_TAKES_DAMPING) && !(s->damping >= 0 && isfinite(s->damping)))
+    return fz_fail(err, FZ_EINVAL, "%s: a damping of %g; it must be at least 0", name, s->damping);
+  if ((kind->takes & FZ_TAKES_EIGENPAIRS) && (s->hessian_images < 0 || s->hessian_images > n_images))
+    return fz_fail(err, FZ_EINVAL, "%s: a Hessian of %lld images; the data have %lld", name,
+                   (long long)s->hessian_images, (long long)n_images);
+  if ((kind->takes & FZ_TAKES_EIGENPAIRS) && (s->eigenpairs < 1 || (dim > 0 && s->eigenpairs >= dim)))
+    return fz_fail(err, FZ_EINVAL, "%s: %d eigenpairs of %td parameters; give 1 to %td", name, s->eigenpairs, dim,
+                   dim > 0 ? dim - 1 : (ptrdiff_t)s->eigenpairs);
+  return FZ_OK;
 }
 
 fz_status fz_optimizer_create(const fz_optimizer_kind *kind, const fz_objective *f, const fz_optimizer_options *options,
                               const double *w0, fz_optimizer **out, fz_error *err) {
-  fz_status st = FZ_ENOMEM;
+  *out = NULL;
+  fz_status st = fz_optimizer_check(kind, options, f->n_images, f->dim, err);
+  if (st != FZ_OK) return st;
+  st = FZ_ENOMEM;
   fz_optimizer *o = *out = fz_alloc(1, sizeof *o);
   if (o) {
     *o = (fz_optimizer){.kind = kind, .f = f, .options = *options};
@@ -52,6 +105,13 @@ void fz_optimizer_destroy(fz_optimizer **o) {
   fz_free(o);
 }
 
+static fz_status diverged(const fz_optimizer *o, const char *how, fz_error *err) {
+  const char *advice = o->kind->takes & FZ_TAKES_STEP ? "take a smaller step" : "check the data and their noise level";
+  const char *batch = o->kind->takes & FZ_TAKES_BATCH ? " or larger batches" : "";
+  return fz_fail(err, FZ_EDIVERGED, "%s diverged at step %lld (%s): %s%s", o->kind->name, (long long)o->steps + 1, how,
+                 advice, batch);
+}
+
 fz_status fz_optimizer_step(fz_optimizer *o, fz_error *err) {
   const int64_t visited = o->visited;
   const double gain = o->gain;
@@ -59,14 +119,14 @@ fz_status fz_optimizer_step(fz_optimizer *o, fz_error *err) {
   if (st != FZ_OK) {
     o->visited = visited;
     o->gain = gain;
-    return st;
+    fz_error why = err ? *err : (fz_error){0};
+    return st == FZ_EDIVERGED ? diverged(o, why.text, err) : st;
   }
-  o->steps++;
   bool finite = isfinite(o->gain);
   for (ptrdiff_t i = 0; i < o->f->dim; i++) finite = finite && isfinite(o->w[i]);
-  if (finite) return FZ_OK;
-  return fz_fail(err, FZ_EDIVERGED, "%s diverged at step %lld: take a smaller step or larger batches", o->kind->name,
-                 (long long)o->steps);
+  if (!finite) return diverged(o, "a parameter is not a finite number", err);
+  o->steps++;
+  return FZ_OK;
 }
 
 double fz_optimizer_passes(const fz_optimizer *o) {
@@ -81,6 +141,11 @@ fz_status fz_optimizer_evaluate(fz_optimizer *o, const double *w, const int64_t 
   o->visited += images;
   o->gain = o->f->gain(o->f->self, words) / (double)images;
   return FZ_OK;
+}
+
+double fz_optimizer_value(const fz_optimizer *o, const int64_t *words, const double *w) {
+  const fz_objective *f = o->f;
+  return -f->gain(f->self, words) / (double)f->images(f->self, words) + f->prior(f->self, w);
 }
 
 void fz_optimizer_state(fz_optimizer *o, fz_state_list *list) {

@@ -4,16 +4,56 @@
  * images evaluated / N */
 #ifndef FZ_OPTIM_OPTIMIZER_H
 #define FZ_OPTIM_OPTIMIZER_H
+#include <stdbool.h>
+
 #include "core/state.h"
 #include "optim/objective.h"
+
+/* How the length of a step along -d is found, d the direction (H^-1 g preconditioned, g plain). */
+typedef enum fz_step_rule {
+  FZ_STEP_AUTO,  /* the optimizer's own: its number, times 1/|C| for plain gradients (step.h) */
+  FZ_STEP_GIVEN, /* `step`, as in the papers */
+  FZ_STEP_SEARCH /* backtracking on F over the images of the gradient */
+} fz_step_rule;
+
+/* Safeguards; each may be left out to see the bare algorithm. */
+enum {
+  FZ_SAFE_SNAPSHOTS = 1, /* a point (snapshot, full step) at which F is higher is refused and the step halved */
+  FZ_SAFE_PAIRS = 2,     /* curvature pairs need s.y > 0: others are left out */
+  FZ_SAFE_ALL = 3
+};
+
+/* What an optimizer reads of the options; the rest has no meaning to it. */
+enum {
+  FZ_TAKES_BATCH = 1,
+  FZ_TAKES_STEP = 2,
+  FZ_TAKES_SEARCH = 4,       /* FZ_STEP_SEARCH is possible */
+  FZ_TAKES_PRECONDITION = 8, /* may do with or without */
+  FZ_TAKES_INNER_PASSES = 16,
+  FZ_TAKES_MOMENTUM = 32,
+  FZ_TAKES_MEMORY = 64,
+  FZ_TAKES_EIGENPAIRS = 128, /* and hessian_images */
+  FZ_TAKES_DAMPING = 256,
+  FZ_TAKES_RATE_POWER = 512,
+  FZ_TAKES_SAFE_SNAPSHOTS = 1024,
+  FZ_TAKES_SAFE_PAIRS = 2048
+};
 
 typedef struct fz_optimizer_options {
   int64_t batch_images;
   int iterations;      /* solver iterations of a stochastic M-step or preconditioned step */
   int full_iterations; /* of an M-step after a full pass */
-  double rate_power;   /* sEM: rho_t = (t + 2)^-rate_power */
-  double step;         /* SGD, SVRG: eta;  sEM-vr: rho */
-  double inner_passes; /* SVRG, sEM-vr: images visited between snapshots / N */
+  double rate_power;   /* sEM: rho_t = (t + 2)^-rate_power; automatic steps of noisy gradients fall by it per pass */
+  fz_step_rule step_rule;
+  double step;            /* eta; rho of sem-vr. Read under FZ_STEP_GIVEN alone */
+  bool precondition;      /* gradients by the curvature of Q */
+  double inner_passes;    /* SVRG, sEM-vr: images visited between snapshots / N */
+  double momentum;        /* momentum, nesterov: 0 <= mu < 1 */
+  int memory;             /* pairs of quasi-Newton matrices, gradients of tonga, iterates of Anderson mixing */
+  int eigenpairs;         /* svrg-i: r, below dim */
+  int64_t hessian_images; /* svrg-i: images of the subsampled Hessian; 0: a tenth of the data */
+  double damping;         /* lambda: of Gauss-Newton matrices, times their mean eigenvalue; of tonga's covariance */
+  unsigned safeguards;    /* FZ_SAFE_* */
   uint64_t seed;
 } fz_optimizer_options;
 
@@ -23,7 +63,10 @@ typedef struct fz_optimizer fz_optimizer;
 
 typedef struct fz_optimizer_kind {
   const char *name, *summary;
-  int want; /* FZ_WANT_* statistics that its objective must deliver */
+  int want;                /* FZ_WANT_* statistics that its objective must deliver; see fz_optimizer_want */
+  unsigned takes;          /* FZ_TAKES_* */
+  double default_step;     /* of FZ_STEP_AUTO */
+  bool moments_steer_only; /* moments serve the preconditioner and the automatic step alone */
   ptrdiff_t self_bytes;
   fz_status (*init)(fz_optimizer *o); /* allocate self's arrays */
   fz_status (*step)(fz_optimizer *o, fz_error *err);
@@ -46,7 +89,14 @@ struct fz_optimizer {
 const fz_optimizer_kind *fz_optimizer_find(const char *name);
 const fz_optimizer_kind *fz_optimizer_at(int index);
 
-/** Start at w0 [dim] (copied). owns the caller. calls local. fails FZ_ENOMEM */
+/** FZ_WANT_* that these options really need. */
+int fz_optimizer_want(const fz_optimizer_kind *kind, const fz_optimizer_options *options);
+/** Whether these options make sense for so many images and parameters; `dim` 0: not known yet.
+ *  fails   FZ_EINVAL with what to change.  calls local */
+fz_status fz_optimizer_check(const fz_optimizer_kind *kind, const fz_optimizer_options *options, int64_t n_images,
+                             ptrdiff_t dim, fz_error *err);
+
+/** Start at w0 [dim] (copied). owns the caller. calls local. fails FZ_ENOMEM, as fz_optimizer_check */
 fz_status fz_optimizer_create(const fz_optimizer_kind *kind, const fz_objective *f, const fz_optimizer_options *options,
                               const double *w0, fz_optimizer **out, fz_error *err);
 void fz_optimizer_destroy(fz_optimizer **o);
@@ -62,5 +112,7 @@ void fz_optimizer_state(fz_optimizer *o, fz_state_list *list);
 /** For optimizers: evaluate and count. */
 fz_status fz_optimizer_evaluate(fz_optimizer *o, const double *w, const int64_t *tile, int64_t n, int64_t *words,
                                 fz_error *err);
+/** The mean gain that `words` hold becomes F at w: -gain + prior. */
+double fz_optimizer_value(const fz_optimizer *o, const int64_t *words, const double *w);
 
 #endif

@@ -89,7 +89,7 @@ static fz_stage_spec stage_spec(const fz_run_settings *s, int box, int64_t phase
   fz_stage_spec spec = {.turn = fz_rotation_random(&r),
                         .n_classes = s->n_classes,
                         .seed = s->seed * 1000003u + (uint64_t)start,
-                        .want = phase == FZ_RUN_CLIMB ? s->kind->want : FZ_WANT_MOMENTS,
+                        .want = phase == FZ_RUN_CLIMB ? fz_optimizer_want(s->kind, &s->optimizer) : FZ_WANT_MOMENTS,
                         .double_precision = s->double_precision,
                         .threads = s->threads,
                         .cache_bytes = s->cache_bytes};
@@ -162,6 +162,7 @@ static fz_status prepare(fz_run *run, fz_error *err) {
     const fz_schedule_step *rung = &run->settings.schedule.ladder[run->rung];
     fz_optimizer_options options = run->settings.optimizer;
     if (options.batch_images == 0) options.batch_images = rung->batch_images;
+    if (options.batch_images > run->data->n) options.batch_images = run->data->n;
     options.seed = run->settings.seed * 1000003u + (uint64_t)run->start * 101u + (uint64_t)run->rung;
     st = fz_optimizer_create(run->settings.kind, run->view, &options, run->w, &run->optimizer, err);
     FZ_TRY(agree(run, st, err));

@@ -54,6 +54,7 @@ static void clear(fz_optimizer *o) {
 const fz_optimizer_kind fz_optimizer_sem = {.name = "sem",
                                             .summary = "stochastic EM with decreasing rate",
                                             .want = FZ_WANT_MOMENTS,
+                                            .takes = FZ_TAKES_BATCH | FZ_TAKES_RATE_POWER,
                                             .self_bytes = sizeof(sem),
                                             .init = init,
                                             .step = step,

@@ -40,7 +40,7 @@ static fz_status step(fz_optimizer *o, fz_error *err) {
   const int64_t *tile = fz_snapshot_batch(snap, o, &n);
   FZ_TRY(batch_moments(o, snap->w, tile, n, snap->batch_reference, err));
   FZ_TRY(batch_moments(o, o->w, tile, n, snap->batch, err));
-  double rho = o->options.step * snap->shrink;
+  double rho = fz_snapshot_step(snap, o);
   for (ptrdiff_t i = 0; i < o->f->n_moments; i++)
     s->mean[i] += rho * (snap->batch[i] - snap->batch_reference[i] + snap->moments[i] - s->mean[i]);
   snap->inner++;
@@ -62,11 +62,14 @@ static void clear(fz_optimizer *o) {
   fz_free(&s->mean);
 }
 
-const fz_optimizer_kind fz_optimizer_sem_vr = {.name = "sem-vr",
-                                               .summary = "variance-reduced stochastic EM, statistics form",
-                                               .want = FZ_WANT_MOMENTS,
-                                               .self_bytes = sizeof(sem_vr),
-                                               .init = init,
-                                               .step = step,
-                                               .state = state,
-                                               .clear = clear};
+const fz_optimizer_kind fz_optimizer_sem_vr = {
+    .name = "sem-vr",
+    .summary = "variance-reduced stochastic EM, statistics form",
+    .want = FZ_WANT_MOMENTS,
+    .takes = FZ_TAKES_BATCH | FZ_TAKES_STEP | FZ_TAKES_INNER_PASSES | FZ_TAKES_SAFE_SNAPSHOTS,
+    .default_step = 0.3,
+    .self_bytes = sizeof(sem_vr),
+    .init = init,
+    .step = step,
+    .state = state,
+    .clear = clear};

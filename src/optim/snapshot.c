@@ -45,8 +45,7 @@ bool fz_snapshot_due(const fz_snapshot *s, const fz_optimizer *o) {
   return s->inner < 0 || (double)s->inner >= fmax(1, length);
 }
 
-/* Near the optimum F is flat: differences below the rounding of its sum say nothing and must not halve the step. */
-static double rounding_of(double value) {
+double fz_snapshot_rounding(double value) {
   return 1e-10 * (1 + fabs(value));
 }
 
@@ -55,9 +54,10 @@ fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, const double *candid
   const size_t bytes = sizeof *o->w * (size_t)f->dim;
   fz_status st = fz_optimizer_evaluate(o, candidate, s->all, f->n_tiles, s->words, err);
   if (st != FZ_OK) return st;
-  double value = -o->gain + f->prior(f->self, candidate);
-  if (!isfinite(value)) return fz_fail(err, FZ_EDIVERGED, "%s diverged: take a smaller step", o->kind->name);
-  *accepted = value <= s->value + rounding_of(value);
+  double value = fz_optimizer_value(o, s->words, candidate);
+  if (!isfinite(value)) return fz_fail(err, FZ_EDIVERGED, "F is not a finite number");
+  bool safe = o->options.safeguards & FZ_SAFE_SNAPSHOTS;
+  *accepted = !safe || value <= s->value + fz_snapshot_rounding(value);
   if (*accepted) {
     s->value = fmin(value, s->value);
     memcpy(s->w, candidate, bytes);
@@ -69,6 +69,10 @@ fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, const double *candid
   memcpy(o->w, s->w, bytes);
   s->inner = 0;
   return FZ_OK;
+}
+
+double fz_snapshot_step(const fz_snapshot *s, const fz_optimizer *o) {
+  return s->shrink * (o->options.step_rule == FZ_STEP_GIVEN ? o->options.step : o->kind->default_step);
 }
 
 const int64_t *fz_snapshot_batch(fz_snapshot *s, const fz_optimizer *o, int64_t *n) {

@@ -26,6 +26,10 @@ bool fz_snapshot_due(const fz_snapshot *s, const fz_optimizer *o);
  *  accepted  words hold the statistics at the new snapshot
  *  fails     as the objective's evaluate; then o->w and the snapshot are as before */
 fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, const double *candidate, bool *accepted, fz_error *err);
+/** Differences of F below this are those of its sum's rounding: near the optimum they must not halve a step. */
+double fz_snapshot_rounding(double value);
+/** The step as it is after rejections. */
+double fz_snapshot_step(const fz_snapshot *s, const fz_optimizer *o);
 /** The next batch's tiles. */
 const int64_t *fz_snapshot_batch(fz_snapshot *s, const fz_optimizer *o, int64_t *n);
 

@@ -51,7 +51,7 @@ static fz_status step(fz_optimizer *o, fz_error *err) {
   }
   FZ_TRY(f->precondition(f->self, snap->moments, o->options.iterations, s->gradient, s->direction, err));
   for (ptrdiff_t i = 0; i < f->dim; i++) {
-    o->w[i] -= o->options.step * snap->shrink * s->direction[i];
+    o->w[i] -= fz_snapshot_step(snap, o) * s->direction[i];
     s->sum[i] += o->w[i];
   }
   snap->inner++;
@@ -75,11 +75,14 @@ static void clear(fz_optimizer *o) {
   for (size_t i = 0; i < sizeof array / sizeof array[0]; i++) fz_free(array[i]);
 }
 
-const fz_optimizer_kind fz_optimizer_svrg = {.name = "svrg",
-                                             .summary = "SVRG with full-gradient snapshots, preconditioned",
-                                             .want = FZ_WANT_MOMENTS | FZ_WANT_GRADIENT,
-                                             .self_bytes = sizeof(svrg),
-                                             .init = init,
-                                             .step = step,
-                                             .state = state,
-                                             .clear = clear};
+const fz_optimizer_kind fz_optimizer_svrg = {
+    .name = "svrg",
+    .summary = "SVRG with full-gradient snapshots, preconditioned",
+    .want = FZ_WANT_MOMENTS | FZ_WANT_GRADIENT,
+    .takes = FZ_TAKES_BATCH | FZ_TAKES_STEP | FZ_TAKES_INNER_PASSES | FZ_TAKES_SAFE_SNAPSHOTS,
+    .default_step = 0.3,
+    .self_bytes = sizeof(svrg),
+    .init = init,
+    .step = step,
+    .state = state,
+    .clear = clear};

@@ -111,6 +111,30 @@ static inline fz_status linear_precondition(void *self, const double *moments, i
   return FZ_OK;
 }
 
+/* Q is that of complete data: curvature 1 + RIDGE / N. */
+static inline fz_status linear_curvature(void *self, const double *moments, const double *w, const double *v,
+                                         double *out, fz_error *err) {
+  const linear_model *m = self;
+  (void)moments;
+  (void)w;
+  (void)err;
+  for (int j = 0; j < LINEAR_DIM; j++) out[j] = v[j] * (1 + linear_ridge / (double)m->f.n_images);
+  return FZ_OK;
+}
+
+static inline fz_status linear_hessian(void *self, const double *w, const int64_t *tile, int64_t n_tiles,
+                                       const double *v, double *out, fz_error *err) {
+  const linear_model *m = self;
+  double k[LINEAR_DIM] = {0}, n = 0;
+  (void)w;
+  (void)err;
+  for (int64_t t = 0; t < n_tiles; t++)
+    for (int64_t i = m->first[tile[t]]; i < m->first[tile[t] + 1]; i++, n++)
+      for (int j = 0; j < LINEAR_DIM; j++) k[j] += m->k[i][j];
+  for (int j = 0; j < LINEAR_DIM; j++) out[j] = v[j] * (k[j] / n + linear_ridge / (double)m->f.n_images);
+  return FZ_OK;
+}
+
 static inline double linear_prior(const void *self, const double *w) {
   const linear_model *m = self;
   double sum = 0;
@@ -171,6 +195,9 @@ static inline void linear_init(linear_model *m, double bound) {
                         .maximize = linear_maximize,
                         .gradient = linear_gradient,
                         .precondition = linear_precondition,
+                        .curvature = linear_curvature,
+                        .hessian = linear_hessian,
+                        .hessian_cost = 1,
                         .prior = linear_prior,
                         .share = linear_share,
                         .collect = linear_collect};

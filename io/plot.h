@@ -1,4 +1,4 @@
-/* Pictures for people: FSC curves, and a map's central slices and projections. */
+/* Pictures for people: FSC curves, and a map's central slices and projections; montages of maps. */
 #ifndef FZ_IO_PLOT_H
 #define FZ_IO_PLOT_H
 #include "core/status.h"
@@ -19,5 +19,17 @@ fz_status fz_io_plot_fsc(const char *path, const char *title, const fz_io_curve 
  *  percentile of each row, y (or z) upwards, a scale bar when the voxel size is known.  PNG, written atomically.
  *  calls local.  fails FZ_EIO, FZ_ENOMEM */
 fz_status fz_io_plot_map(const char *path, const char *title, const fz_map *map, fz_error *err);
+
+typedef struct fz_io_montage {
+  int n_rows, n_columns;
+  const char *const *row, *const *column; /* labels */
+  const fz_map *const *map;               /* [n_rows][n_columns]; NULL: nothing is drawn there but the note */
+  const char *const *note; /* [n_rows][n_columns] a few words under each map, may be NULL or hold NULLs */
+} fz_io_montage;
+
+/** Maps side by side, a row of them for each label: of each its three central slices xy, xz, yz (right, up), in greys
+ *  from the 0.5th to the 99.5th percentile of the three.  PNG, written atomically.  calls local.
+ *  fails FZ_EIO, FZ_ENOMEM */
+fz_status fz_io_plot_montage(const char *path, const char *title, const fz_io_montage *montage, fz_error *err);
 
 #endif

@@ -1,34 +1,11 @@
 /* Pictures: read back with libpng; curves and slices are where they must be; text has ink; refusals. */
-#include "files.h"
+#include "pictures.h"
 
 #include <math.h>
-#include <png.h>
 
 #include "io/canvas.h"
 #include "io/font.h"
 #include "io/plot.h"
-
-typedef struct picture {
-  int width, height;
-  unsigned char *rgb;
-} picture;
-
-static picture read_png(const char *path) {
-  png_image image = {.version = PNG_IMAGE_VERSION};
-  assert_true(png_image_begin_read_from_file(&image, path) != 0);
-  image.format = PNG_FORMAT_RGB;
-  picture p = {(int)image.width, (int)image.height, malloc(PNG_IMAGE_SIZE(image))};
-  assert_non_null(p.rgb);
-  assert_true(png_image_finish_read(&image, NULL, p.rgb, 0, NULL) != 0);
-  return p;
-}
-
-static int count_color(const picture *p, int r, int g, int b) {
-  int n = 0;
-  for (int i = 0; i < p->width * p->height; i++)
-    n += p->rgb[3 * i] == r && p->rgb[3 * i + 1] == g && p->rgb[3 * i + 2] == b;
-  return n;
-}
 
 static void canvas(void **state) {
   (void)state;
@@ -54,7 +31,7 @@ static void canvas(void **state) {
 /* Every printable character has strokes of well-formed points inside the grid, and letters differ. */
 static void font(void **state) {
   (void)state;
-  const char *alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,:-+=/()%<>_";
+  const char *alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,:;-+=/()[]%<>_|^~";
   int bytes;
   const char *box = fz_io_font_glyph("\x01", &bytes);
   for (const char *a = alphabet; *a; a++) {
@@ -124,8 +101,36 @@ static void map_plot(void **state) {
   assert_int_equal(fz_memory_blocks(), 0);
 }
 
+/* Each map stands in its row and column; where there is none, only the note. */
+static void montage(void **state) {
+  (void)state;
+  enum { N = 16, CELL = 150, GROUP = 3 * CELL + 6, APART = 18, TOP = 112, EDGE = 20 };
+  fz_map map = {.n = N, .voxel_A = 3, .voxel = fz_alloc(N * N * N, sizeof(float))};
+  for (int z = 0; z < N; z++)
+    for (int y = 10; y < 14; y++)
+      for (int x = 2; x < 6; x++) map.voxel[(z * N + y) * N + x] = 1;
+  const fz_map *maps[4] = {&map, NULL, NULL, &map};
+  const char *row[2] = {"a", "b"}, *column[2] = {"1 pass", "5 passes"}, *note[4] = {"", "diverged", NULL, NULL};
+  const fz_io_montage m = {2, 2, row, column, maps, note};
+  fz_error err;
+  assert_int_equal(fz_io_plot_montage("m.png", "two methods", &m, &err), FZ_OK);
+  assert_int_equal(fz_io_plot_montage("nowhere/m.png", "two methods", &m, &err), FZ_EIO);
+  picture p = read_png("m.png");
+  int left = p.width - EDGE - 2 * GROUP - APART, bright = CELL * 4 / N, up = CELL - CELL * 12 / N;
+  for (int k = 0; k < 4; k++) {
+    int x = left + k % 2 * (GROUP + APART), y = TOP + k / 2 * (CELL + 24 + 8);
+    assert_int_equal(p.rgb[3 * ((y + up) * p.width + x + bright)], maps[k] ? 255 : 244);
+    assert_int_equal(p.rgb[3 * ((y + CELL - up) * p.width + x + bright)], maps[k] ? 0 : 244);
+    /* the xz slice cuts at y = 8, where there is nothing */
+    assert_int_equal(p.rgb[3 * ((y + up) * p.width + x + CELL + 3 + bright)], maps[k] ? 0 : 244);
+  }
+  free(p.rgb);
+  fz_map_clear(&map);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(canvas), cmocka_unit_test(font), cmocka_unit_test(fsc_plot),
-                                     cmocka_unit_test(map_plot)};
+                                     cmocka_unit_test(map_plot), cmocka_unit_test(montage)};
   return cmocka_run_group_tests(tests, files_enter, files_leave);
 }

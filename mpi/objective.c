@@ -1,37 +1,13 @@
-#include "mpi/objective.h"
-
 #include <math.h>
 #include <string.h>
 
 #include "core/memory.h"
-#include "model/normal.h"
-#include "mpi/estep.h"
-#include "mpi/fault.h"
-#include "mpi/ksp.h"
+#include "mpi/objective_private.h"
 #include "mpi/reduce.h"
-
-struct fz_mpi_objective {
-  fz_mpi *comm;
-  fz_stage stage;
-  fz_mpi_estep *estep;
-  fz_normal *normal;
-  fz_mpi_ksp *solver;
-  double *mask;           /* [m]^3 */
-  double *inverse_tau2;   /* [stage shells] */
-  double *class_prior;    /* [n_classes] */
-  double *masked;         /* [n_classes][m]^3 the volumes scored */
-  const double **volume;  /* [n_classes] in masked */
-  double *cells, *voxels; /* scratch */
-  fz_objective view;
-};
-
-static ptrdiff_t voxels_of(const fz_mpi_objective *o) {
-  return (ptrdiff_t)o->stage.m * o->stage.m * o->stage.m;
-}
 
 static fz_status evaluate(void *self, const double *w, const int64_t *tile, int64_t n, int64_t *words, fz_error *err) {
   fz_mpi_objective *o = self;
-  for (ptrdiff_t i = 0; i < o->view.dim; i++) o->masked[i] = w[i] * o->mask[i % voxels_of(o)];
+  for (ptrdiff_t i = 0; i < o->view.dim; i++) o->masked[i] = w[i] * o->mask[i % fz_mpi_objective_voxels(o)];
   return fz_mpi_estep_run(o->estep, o->volume, o->class_prior, tile, n, words, err);
 }
 
@@ -57,109 +33,6 @@ static void moments_of(const void *self, const int64_t *words, double *mean) {
   for (ptrdiff_t i = 0; i < o->view.n_moments; i++) mean[i] *= inverse;
 }
 
-static void apply(void *context, const double *x, double *y) {
-  fz_normal_apply(context, x, y);
-}
-static void condition(void *context, const double *r, double *z) {
-  fz_normal_precondition(context, r, z);
-}
-
-/* The operator is positive definite up to the gridding error; where that shows, the best x so far is the answer. */
-static fz_status solve(fz_mpi_objective *o, const double *b, double *x, int iterations, fz_error *err) {
-  int done;
-  double residual;
-  for (ptrdiff_t i = 0; i < voxels_of(o); i++) x[i] *= o->mask[i];
-  fz_status st = fz_mpi_ksp_solve(o->solver, b, x, iterations, 1e-6, &done, &residual, err);
-  for (ptrdiff_t i = 0; i < voxels_of(o); i++)
-    if (!isfinite(x[i])) return fz_fail(err, FZ_EDIVERGED, "the M-step gave a voxel that is not a finite number");
-  return st == FZ_EDIVERGED ? FZ_OK : st;
-}
-
-static fz_status set_curvature(fz_mpi_objective *o, const double *moments, double images, int class_index) {
-  const fz_statistics_layout *l = &o->stage.layout;
-  const double *a = moments + l->length[FZ_SECTION_B] + class_index * l->a_cube.cells;
-  return fz_normal_set(o->normal, &l->a_cube, a, images, o->inverse_tau2, l->n_shells);
-}
-
-/* Shares of the posterior mass, which lacks the weights below the cutoff; no class dies out for good. */
-static void set_class_prior(fz_mpi_objective *o, const double *mass) {
-  double sum = 0;
-  int classes = o->stage.spec.n_classes;
-  for (int k = 0; k < classes; k++) sum += fmax(mass[k], 1e-6);
-  for (int k = 0; k < classes; k++) o->class_prior[k] = fmax(mass[k], 1e-6) / sum;
-}
-
-static fz_status maximize(void *self, const double *moments, double images, int iterations, double *w, fz_error *err) {
-  fz_mpi_objective *o = self;
-  const fz_statistics_layout *l = &o->stage.layout;
-  set_class_prior(o, moments + l->length[FZ_SECTION_B] + l->length[FZ_SECTION_A]);
-  fz_status st = FZ_OK;
-  for (int k = 0; k < l->n_classes && st == FZ_OK; k++) {
-    st = set_curvature(o, moments, images, k);
-    if (st == FZ_OK)
-      st = fz_normal_right_side(o->normal, &l->b_cube, moments + 2 * k * l->b_cube.cells, images, o->voxels);
-    if (st == FZ_OK) st = solve(o, o->voxels, w + k * voxels_of(o), iterations, err);
-  }
-  if (fz_mpi_fault(o->comm, "m-step")) st = FZ_ENOMEM;
-  if (st == FZ_ENOMEM) fz_fail(err, st, "no memory for an M-step");
-  return fz_mpi_agree(o->comm, st, err);
-}
-
-/* R w in full: the prior's part of the normal operator, by an operator without data. */
-static fz_status prior_gradient(const fz_mpi_objective *o, const double *w, double *g) {
-  const fz_statistics_layout *l = &o->stage.layout;
-  double *zero = fz_alloc(l->a_cube.cells, sizeof *zero);
-  if (!zero) return FZ_ENOMEM;
-  fz_status st = fz_normal_set(o->normal, &l->a_cube, zero, 0, o->inverse_tau2, l->n_shells);
-  for (int k = 0; k < l->n_classes && st == FZ_OK; k++)
-    fz_normal_apply(o->normal, w + k * voxels_of(o), g + k * voxels_of(o));
-  fz_free(&zero);
-  return st;
-}
-
-static fz_status gradient(void *self, const int64_t *words, const double *w, double *g, fz_error *err) {
-  fz_mpi_objective *o = self;
-  const fz_statistics_layout *l = &o->stage.layout;
-  fz_status st = prior_gradient(o, w, g);
-  double images = (double)images_in(o, words), total = (double)o->view.n_images;
-  fz_statistics_read(l, words, FZ_SECTION_GRADIENT, o->cells);
-  for (int k = 0; k < l->n_classes && st == FZ_OK; k++) {
-    double *to = g + k * voxels_of(o);
-    st = fz_normal_right_side(o->normal, &l->b_cube, o->cells + 2 * k * l->b_cube.cells, 1.0 / images, o->voxels);
-    for (ptrdiff_t i = 0; i < voxels_of(o); i++) to[i] = to[i] / total + o->voxels[i];
-  }
-  if (st != FZ_OK) fz_fail(err, st, "no memory for a gradient");
-  return fz_mpi_agree(o->comm, st, err);
-}
-
-static fz_status precondition(void *self, const double *moments, int iterations, const double *g, double *step,
-                              fz_error *err) {
-  fz_mpi_objective *o = self;
-  fz_status st = FZ_OK;
-  double images = (double)o->view.n_images;
-  for (int k = 0; k < o->stage.spec.n_classes && st == FZ_OK; k++) {
-    double *x = step + k * voxels_of(o);
-    st = set_curvature(o, moments, images, k);
-    for (ptrdiff_t i = 0; i < voxels_of(o); i++) {
-      o->voxels[i] = images * g[k * voxels_of(o) + i];
-      x[i] = 0;
-    }
-    if (st == FZ_OK) st = solve(o, o->voxels, x, iterations, err);
-  }
-  if (st == FZ_ENOMEM) fz_fail(err, st, "no memory for a preconditioned step");
-  return fz_mpi_agree(o->comm, st, err);
-}
-
-static double prior_value(const void *self, const double *w) {
-  fz_mpi_objective *o = (fz_mpi_objective *)self; /* the operator's workspace is used, nothing else changes */
-  double *g = fz_alloc(o->view.dim, sizeof *g), sum = 0;
-  if (!g || prior_gradient(o, w, g) != FZ_OK) sum = NAN;
-  for (ptrdiff_t i = 0; g && i < o->view.dim; i++) sum += 0.5 * g[i] * w[i];
-  fz_free(&g);
-  if (fz_mpi_any(o->comm, isnan(sum))) sum = NAN; /* out of memory here means diverged everywhere */
-  return sum / (double)o->view.n_images;
-}
-
 static void share(const void *self, ptrdiff_t *first, ptrdiff_t *count) {
   const fz_mpi_objective *o = self;
   fz_mpi_slice(o->comm, o->stage.layout.total, first, count);
@@ -182,7 +55,7 @@ static void fill_mask(fz_mpi_objective *o, double radius_px) {
 static void fill_view(fz_mpi_objective *o) {
   const fz_statistics_layout *l = &o->stage.layout;
   o->view = (fz_objective){.self = o,
-                           .dim = o->stage.spec.n_classes * voxels_of(o),
+                           .dim = o->stage.spec.n_classes * fz_mpi_objective_voxels(o),
                            .n_words = l->total,
                            .n_moments = l->length[FZ_SECTION_B] + l->length[FZ_SECTION_A] + l->length[FZ_SECTION_CLASS],
                            .n_tiles = o->stage.data->n_tiles,
@@ -193,12 +66,10 @@ static void fill_view(fz_mpi_objective *o) {
                            .images = images_in,
                            .gain = gain_of,
                            .moments = moments_of,
-                           .maximize = maximize,
-                           .gradient = gradient,
-                           .precondition = precondition,
-                           .prior = prior_value,
                            .share = share,
                            .collect = collect};
+  fz_mpi_objective_view_mstep(o);
+  fz_mpi_objective_view_derivatives(o);
 }
 
 fz_status fz_mpi_objective_open(fz_mpi *comm, fz_dataset *data, const fz_stage_spec *spec, const fz_volume_prior *prior,
@@ -211,9 +82,9 @@ fz_status fz_mpi_objective_open(fz_mpi *comm, fz_dataset *data, const fz_stage_s
   }
   if (st == FZ_OK) {
     const fz_statistics_layout *l = &o->stage.layout;
-    o->mask = fz_alloc(voxels_of(o), sizeof(double));
-    o->voxels = fz_alloc(voxels_of(o), sizeof(double));
-    o->masked = fz_alloc(spec->n_classes * voxels_of(o), sizeof(double));
+    o->mask = fz_alloc(fz_mpi_objective_voxels(o), sizeof(double));
+    o->voxels = fz_alloc(fz_mpi_objective_voxels(o), sizeof(double));
+    o->masked = fz_alloc(spec->n_classes * fz_mpi_objective_voxels(o), sizeof(double));
     o->volume = fz_alloc(spec->n_classes, sizeof *o->volume);
     o->cells = fz_alloc(l->length[FZ_SECTION_GRADIENT], sizeof(double));
     o->inverse_tau2 = fz_alloc(l->n_shells, sizeof(double));
@@ -224,7 +95,7 @@ fz_status fz_mpi_objective_open(fz_mpi *comm, fz_dataset *data, const fz_stage_s
         !o->normal)
       st = fz_fail(err, FZ_ENOMEM, "no memory for volumes of %d^3 voxels", o->stage.m);
     else
-      st = fz_mpi_ksp_create(voxels_of(o), apply, o->normal, condition, o->normal, &o->solver, err);
+      st = fz_mpi_objective_make_solver(o, err);
   }
   st = fz_mpi_agree(comm, st, err);
   if (st == FZ_OK) st = fz_mpi_estep_create(comm, &o->stage, &o->estep, err);
@@ -232,7 +103,7 @@ fz_status fz_mpi_objective_open(fz_mpi *comm, fz_dataset *data, const fz_stage_s
     fz_mpi_objective_close(out);
     return st;
   }
-  for (int k = 0; k < spec->n_classes; k++) o->volume[k] = o->masked + k * voxels_of(o);
+  for (int k = 0; k < spec->n_classes; k++) o->volume[k] = o->masked + k * fz_mpi_objective_voxels(o);
   fz_mpi_objective_set_prior(o, prior->inverse_tau2);
   for (int k = 0; k < spec->n_classes; k++) o->class_prior[k] = 1.0 / spec->n_classes;
   fill_view(o);

@@ -36,7 +36,7 @@ need_program
 [ -n "$particles" ] || [ -z "$truth" ] || die "--truth wants --particles"
 [ -z "$particles" ] || [ -n "$truth" ] || die "--particles wants --truth"
 if [ -z "$algorithms" ]; then
-  algorithms=$("$FRAZIL" reconstruct --help | tr -s ' \n' ' ' | sed -n 's/.*--algorithm NAME[^[]*\[one of \([^;]*\);.*/\1/p')
+  algorithms=$("$FRAZIL" reconstruct --help | tr -s ' \n' ' ' | sed -n 's/.*memory=20; one of \([^;]*\); doc.*/\1/p' | tr -d ,)
 fi
 [ -n "$algorithms" ] || die "cannot read the list of algorithms from the help page; give --algorithms"
 mkdir -p "$out"

@@ -6,6 +6,20 @@
 #include "io/cli/options.h"
 #include "io/cli/reconstruction.h"
 
+/* What was asked for is known to be possible before any data are read. */
+static fz_status read_algorithm(fz_reconstruction_request *r, fz_error *err) {
+  char batch[32];
+  r->optimizer.options = fz_optimizer_options_default();
+  r->optimizer.options.batch_images = 0; /* by step of the ladder */
+  fz_status st = fz_optimizer_spec_parse(r->algorithm, &r->optimizer, err);
+  snprintf(batch, sizeof batch, "%lld", (long long)r->batch);
+  if (st == FZ_OK && r->batch) st = fz_optimizer_spec_set(&r->optimizer, "batch", batch, err);
+  if (st == FZ_OK && strcmp(r->step, "auto") != 0) st = fz_optimizer_spec_set(&r->optimizer, "step", r->step, err);
+  if (st == FZ_OK) return FZ_OK;
+  fz_error why = *err;
+  return fz_fail(err, st, "--algorithm %s: %s", r->algorithm, why.text);
+}
+
 static const fz_command page = {
     .name = "reconstruct",
     .summary = "ab initio reconstruction or refinement from particle images",
@@ -27,11 +41,11 @@ static const fz_command page = {
 
 fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err) {
   fz_reconstruction_request r = {0};
-  char algorithms[200] = "";
-  for (int i = 0; fz_optimizer_at(i); i++) {
-    if (i) strcat(algorithms, "|");
-    strcat(algorithms, fz_optimizer_at(i)->name);
-  }
+  char algorithms[1600];
+  snprintf(algorithms, sizeof algorithms,
+           "optimizer of the climb from random maps, with options if need be, such as svrg-ii:step=0.1,memory=20; one "
+           "of %s; doc/optimizers.md explains them, and --algorithm NAME:help tells the options of one",
+           fz_optimizer_spec_names());
   const fz_option table[] = {
       {.name = "particles",
        .type = FZ_OPTION_TEXT,
@@ -91,11 +105,11 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
        .metavar = "K",
        .help = "number of maps that the particles are shared among"},
       {.name = "algorithm",
-       .type = FZ_OPTION_CHOICE,
+       .type = FZ_OPTION_TEXT,
        .target = &r.algorithm,
        .default_text = "sem",
-       .choices = algorithms,
-       .help = "optimizer of the climb from random maps (see doc/optimizers.md)"},
+       .metavar = "NAME[:...]",
+       .help = algorithms},
       {.name = "batch",
        .type = FZ_OPTION_INT,
        .target = &r.batch,
@@ -104,12 +118,11 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
        .metavar = "N",
        .help = "images per stochastic update; 0: by step of the ladder"},
       {.name = "step",
-       .type = FZ_OPTION_REAL,
+       .type = FZ_OPTION_TEXT,
        .target = &r.step,
-       .minimum = 0,
-       .maximum = 1,
+       .default_text = "auto",
        .metavar = "ETA",
-       .help = "step size of sgd and svrg, averaging rate of sem-vr; 0: the default, 0.3"},
+       .help = "step of algorithms that have one: auto, search (a line search) or a number"},
       {.name = "kmax-schedule",
        .type = FZ_OPTION_TEXT,
        .target = &r.schedule,
@@ -251,6 +264,7 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
   fz_parsed parsed = {0};
   bool first = fz_mpi_rank(comm) == 0;
   fz_status st = fz_mpi_agree(comm, fz_options_parse(&page, table, argc, argv, first, &parsed, err), err);
+  if (st == FZ_OK && !parsed.help) st = read_algorithm(&r, err);
   if (st == FZ_OK && !parsed.help) st = fz_reconstruction_run(comm, &r, table, err);
   fz_parsed_clear(&parsed);
   return st;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "io/cli/optimizer_spec.h"
 #include "io/cli/options.h"
 #include "io/particles.h"
 #include "io/run_dir.h"
@@ -14,11 +15,12 @@
 /* The options' values; strings are borrowed, 0 asks for the automatic value. */
 typedef struct fz_reconstruction_request {
   const char *particles, *output, *init, *algorithm, *precision, *schedule, *config, *directions, *marginalization,
-      *engine;
+      *engine, *step;
   int64_t seed, starts, classes, batch, max_passes, threads, pose_blocks;
-  double max_resolution_A, mask_diameter_A, shift_range_A, shift_step_A, angular_step_deg, step;
+  double max_resolution_A, mask_diameter_A, shift_range_A, shift_step_A, angular_step_deg;
   double checkpoint_interval, max_time, max_memory_GB, max_excluded_percent;
   bool dry_run, fresh, polish_poses;
+  fz_optimizer_spec optimizer; /* from algorithm, batch, step */
 } fz_reconstruction_request;
 
 /* What is open while it runs; reconstruction.c owns it. */

@@ -77,8 +77,8 @@ fz_status fz_reconstruction_settings(fz_reconstruction *s, fz_run_settings *out,
                            .double_precision = !strcmp(r->precision, "double"),
                            .marginalization = marginalization_named(r->marginalization, engine),
                            .cache_bytes = SLICE_CACHE,
-                           .kind = fz_optimizer_find(r->algorithm),
-                           .optimizer = fz_optimizer_options_default(),
+                           .kind = r->optimizer.kind,
+                           .optimizer = r->optimizer.options,
                            .schedule = fz_schedule_default(data->n, limit),
                            .max_refine_passes = (int)r->max_passes,
                            .polish_poses = r->polish_poses,
@@ -89,14 +89,13 @@ fz_status fz_reconstruction_settings(fz_reconstruction *s, fz_run_settings *out,
   if (search && out->engine == FZ_ENGINE_DIRECT)
     return fz_fail(err, FZ_EINVAL, "--marginalization %s needs the polar engine: leave out --engine direct",
                    r->marginalization);
-  out->optimizer.batch_images = r->batch;
-  if (r->step > 0) {
-    out->optimizer.step_rule = FZ_STEP_GIVEN;
-    out->optimizer.step = r->step;
-  }
-  if (r->batch > data->n)
-    return fz_fail(err, FZ_EINVAL, "--batch %lld is larger than the data (%lld images)", (long long)r->batch,
-                   (long long)data->n);
+  if (out->optimizer.batch_images > data->n)
+    return fz_fail(err, FZ_EINVAL, "--batch %lld is larger than the data (%lld images)",
+                   (long long)out->optimizer.batch_images, (long long)data->n);
+  fz_optimizer_options trial = out->optimizer;
+  if (!trial.batch_images) trial.batch_images = 1;
+  fz_status st = fz_optimizer_check(out->kind, &trial, data->n, 0, err);
+  if (st != FZ_OK) return st;
   double range = r->shift_range_A > 0 ? r->shift_range_A / data->pixel_A : 0.1 * data->box;
   if (range > data->box / 2.0)
     return fz_fail(err, FZ_EINVAL, "--shift-range %g: at most half a box, %g A", r->shift_range_A,
@@ -106,7 +105,7 @@ fz_status fz_reconstruction_settings(fz_reconstruction *s, fz_run_settings *out,
       .shift_step_px = r->shift_step_A / data->pixel_A,
       .angular_step_deg = r->angular_step_deg,
       .directions = strcmp(r->directions, "design") ? FZ_DIRECTIONS_HEALPIX : FZ_DIRECTIONS_DESIGN};
-  fz_status st = fz_schedule_check(&out->sampling, limit, err);
+  st = fz_schedule_check(&out->sampling, limit, err);
   if (st != FZ_OK) return st;
   return r->schedule ? parse_ladder(r->schedule, limit, &out->schedule, err) : FZ_OK;
 }
@@ -141,17 +140,17 @@ void fz_reconstruction_parameters(fz_reconstruction *s, const fz_run_settings *s
     snprintf(start, sizeof start, "map crc %08lx",
              crc32_z(crc32(0, NULL, 0), (const Bytef *)s->initial, (z_size_t)bytes));
   }
-  int used = snprintf(s->parameters, n,
-                      "frazil %s\nparticles %lld crc %08x usable %lld\nseed %lld\nstarts %d\nclasses %d\nalgorithm %s\n"
-                      "precision %s\ninit %s\nbatch %lld\nstep %g\nmask-diameter %g\nshift-range %g\nshift-step %g\n"
-                      "angular-step %g\ndirections %s\nmarginalization %s\nengine %s\nmax-passes %d\npolish-poses "
-                      "%d\nmax-shell %d\nladder",
-                      fz_version(), (long long)s->data.table->n, (unsigned)fingerprint(s->data.table),
-                      (long long)s->data.n, (long long)r->seed, set->starts, set->n_classes, r->algorithm, r->precision,
-                      start, (long long)r->batch, set->optimizer.step, 2 * s->data.mask_radius_px * pixel_A,
-                      set->sampling.shift_range_px * pixel_A, r->shift_step_A, r->angular_step_deg, r->directions,
-                      r->marginalization, strcmp(r->engine, "direct") ? "polar" : "direct", set->max_refine_passes,
-                      set->polish_poses, set->schedule.kmax_limit);
+  int used =
+      snprintf(s->parameters, n,
+               "frazil %s\nparticles %lld crc %08x usable %lld\nseed %lld\nstarts %d\nclasses %d\nalgorithm %s\n"
+               "precision %s\ninit %s\nbatch %lld\nstep %s\nmask-diameter %g\nshift-range %g\nshift-step %g\n"
+               "angular-step %g\ndirections %s\nmarginalization %s\nengine %s\nmax-passes %d\npolish-poses "
+               "%d\nmax-shell %d\nladder",
+               fz_version(), (long long)s->data.table->n, (unsigned)fingerprint(s->data.table), (long long)s->data.n,
+               (long long)r->seed, set->starts, set->n_classes, r->algorithm, r->precision, start, (long long)r->batch,
+               r->step, 2 * s->data.mask_radius_px * pixel_A, set->sampling.shift_range_px * pixel_A, r->shift_step_A,
+               r->angular_step_deg, r->directions, r->marginalization, strcmp(r->engine, "direct") ? "polar" : "direct",
+               set->max_refine_passes, set->polish_poses, set->schedule.kmax_limit);
   for (int i = 0; i < set->schedule.n_ladder && used > 0 && (size_t)used < n; i++)
     used += snprintf(s->parameters + used, n - (size_t)used, " %dx%g", set->schedule.ladder[i].kmax,
                      set->schedule.ladder[i].passes);

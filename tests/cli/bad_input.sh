@@ -100,7 +100,14 @@ expect 1 "sim/one_half.star: half-set 2 is empty: of 200 particles 198 are usabl
 sim=(--particles $star)
 expect 1 "did you mean --max-passes?" "${sim[@]}" --max-pases 3
 expect 1 "option --particles FILE is required"
-expect 1 "--algorithm: 'newton' is not one of" "${sim[@]}" --algorithm newton
+expect 1 "--algorithm newton: unknown optimizer 'newton'" "${sim[@]}" --algorithm newton
+expect 1 "did you mean svrg?" "${sim[@]}" --algorithm svgr
+expect 1 "em has no option batch" "${sim[@]}" --algorithm em --batch 10
+expect 1 "sem has no option step" "${sim[@]}" --algorithm sem --step 0.1
+expect 1 "svrg has no line search" "${sim[@]}" --algorithm svrg --step search
+expect 1 "step=-1: it must be" "${sim[@]}" --algorithm svrg:step=-1
+expect 1 "options: batch" "${sim[@]}" --algorithm svrg:help
+expect 1 "want NAME:OPTION=VALUE" "${sim[@]}" --algorithm svrg:batch
 expect 1 "--starts: 0 is out of range" "${sim[@]}" --starts 0
 expect 1 "--pose-blocks: 9 is out of range" "${sim[@]}" --pose-blocks 9
 expect 1 "--seed: '1.5' is not a whole number" "${sim[@]}" --seed 1.5

@@ -1,5 +1,6 @@
 #!/bin/bash
 # frazil reconstruct: the same bytes on any number of ranks and threads, however many share a tile, with every optimizer.
+source "$FZ_SOURCE/tests/cli/algorithms.bash"
 fail() { echo "$*"; exit 1; }
 results="map.mrc half1.mrc half2.mrc particles.star fsc.star"
 
@@ -39,7 +40,11 @@ check() {
   run other "$2" 1 "${@:3}"
   same one other "$1"
 }
-for algorithm in em incremental sem-vr sgd svrg; do check "$algorithm" 3 --algorithm $algorithm --batch 50; done
+ranks=2
+for algorithm in $(algorithms); do
+  check "$algorithm" $ranks --algorithm "$(with_batch "$algorithm" 50)"
+  ranks=$((ranks % 4 + 1))
+done
 check "two starts, double precision" 2 --starts 2 --kmax-schedule 3 --precision double
 check "from a map" 3 --init sim/truth.mrc
 data=mix

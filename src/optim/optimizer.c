@@ -140,6 +140,7 @@ fz_status fz_optimizer_evaluate(fz_optimizer *o, const double *w, const int64_t 
   int64_t images = o->f->images(o->f->self, words);
   o->visited += images;
   o->gain = o->f->gain(o->f->self, words) / (double)images;
+  if (o->watch) o->watch(o->watcher, w, n, words);
   return FZ_OK;
 }
 

@@ -83,6 +83,9 @@ struct fz_optimizer {
   int64_t steps;   /* taken */
   int64_t visited; /* images evaluated so far */
   double gain;     /* mean gain per image of the last step's evaluation */
+  /* For measurements: sees every evaluation that was paid for, after it was counted. No part of the state. */
+  void (*watch)(void *watcher, const double *w, int64_t n_tiles, const int64_t *words);
+  void *watcher;
 };
 
 /** The registered optimizers; NULL when there is none of that name / index. */

@@ -41,7 +41,8 @@ fz_optimizer_options fz_optimizer_options_default(void) {
                                 .memory = 10,
                                 .eigenpairs = 10,
                                 .damping = 1e-3,
-                                .safeguards = FZ_SAFE_ALL};
+                                .safeguards = FZ_SAFE_ALL,
+                                .keep_bytes = 4e9};
 }
 
 int fz_optimizer_want(const fz_optimizer_kind *kind, const fz_optimizer_options *options) {

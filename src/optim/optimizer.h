@@ -54,6 +54,7 @@ typedef struct fz_optimizer_options {
   int64_t hessian_images; /* svrg-i: images of the subsampled Hessian; 0: a tenth of the data */
   double damping;         /* lambda: of Gauss-Newton matrices, times their mean eigenvalue; of tonga's covariance */
   unsigned safeguards;    /* FZ_SAFE_* */
+  double keep_bytes;      /* SVRG, sEM-vr: most that kept batch statistics may take, over all ranks (snapshot.h) */
   uint64_t seed;
 } fz_optimizer_options;
 

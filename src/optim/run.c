@@ -574,6 +574,14 @@ void fz_run_arrays(fz_run *run, fz_state_list *list) {
   if (run->optimizer) fz_optimizer_state(run->optimizer, list);
 }
 
+/* Statistics of batches that incremental EM always keeps, the variance-reduced optimizers if they are allowed to. */
+static int64_t kept_bytes(const fz_run_settings *s, int rung, int64_t images, int64_t words) {
+  int64_t batch = s->optimizer.batch_images ? s->optimizer.batch_images : s->schedule.ladder[rung].batch_images;
+  int64_t bytes = 8 * words * (images / batch + 1);
+  bool reduced = s->kind->takes & FZ_TAKES_INNER_PASSES && (double)bytes <= s->optimizer.keep_bytes;
+  return reduced || strcmp(s->kind->name, "incremental") == 0 ? bytes : 0;
+}
+
 int64_t fz_run_bytes(const fz_run_settings *s, const fz_dataset *data, int ranks) {
   int64_t largest = 0, last = first_refine_kmax(s);
   for (int kmax = (int)last; kmax < s->schedule.kmax_limit; kmax = next_kmax(s, kmax)) last = next_kmax(s, kmax);
@@ -588,10 +596,7 @@ int64_t fz_run_bytes(const fz_run_settings *s, const fz_dataset *data, int ranks
      */
     int64_t stage = fz_stage_bytes(data, &spec) + 8 * (2 * words + 3 * moments + k * b);
     int64_t solve = 8 * (2 * voxels(4 * m) + 4 * voxels(2 * m) + 12 * k * voxels(m));
-    if (!refine && strcmp(s->kind->name, "incremental") == 0) {
-      int64_t batch = s->optimizer.batch_images ? s->optimizer.batch_images : s->schedule.ladder[i].batch_images;
-      stage += 8 * words * (data->n / batch + 1) / ranks;
-    }
+    if (!refine) stage += kept_bytes(s, i, data->n, words) / ranks;
     if (stage + solve > largest) largest = stage + solve;
   }
   int m = fz_work_box((int)last);

@@ -3,41 +3,63 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/fixed.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/random.h"
+#include "estep/statistics.h"
+
+static bool wants_moments(const fz_optimizer *o) {
+  return fz_optimizer_want(o->kind, &o->options) & FZ_WANT_MOMENTS;
+}
 
 fz_status fz_snapshot_init(fz_snapshot *s, const fz_optimizer *o) {
   const fz_objective *f = o->f;
   *s = (fz_snapshot){.value = HUGE_VAL, .shrink = 1, .inner = -1};
-  s->all = fz_alloc(f->n_tiles, sizeof *s->all);
+  fz_status st = fz_batches_init(&s->batches, o->options.seed, f->n_tiles, f->n_images, o->options.batch_images);
+  if (st != FZ_OK) return st;
+  const int64_t n = s->batches.n_batches;
+  s->keeps = (double)n * (double)f->n_words * sizeof(int64_t) <= o->options.keep_bytes;
   s->words = fz_alloc(f->n_words, sizeof *s->words);
+  s->reference = fz_alloc(f->n_words, sizeof *s->reference);
   s->w = fz_alloc(f->dim, sizeof *s->w);
+  s->sum = fz_alloc(f->dim, sizeof *s->sum);
   s->moments = fz_alloc(f->n_moments, sizeof *s->moments);
-  s->batch = fz_alloc(f->n_moments, sizeof *s->batch);
-  s->batch_reference = fz_alloc(f->n_moments, sizeof *s->batch_reference);
-  if (!s->all || !s->words || !s->w || !s->moments || !s->batch || !s->batch_reference) return FZ_ENOMEM;
-  for (int64_t t = 0; t < f->n_tiles; t++) s->all[t] = t;
-  return fz_batches_init(&s->batches, o->options.seed, f->n_tiles, f->n_images, o->options.batch_images);
+  s->held = fz_alloc(n, sizeof *s->held);
+  s->order = fz_alloc(n, sizeof *s->order);
+  if (!s->words || !s->reference || !s->w || !s->sum || !s->moments || !s->held || !s->order) return FZ_ENOMEM;
+  return s->keeps ? fz_kept_init(&s->kept, f, n) : FZ_OK;
 }
 
 void fz_snapshot_clear(fz_snapshot *s) {
   fz_batches_clear(&s->batches);
-  fz_free(&s->all);
+  fz_kept_clear(&s->kept);
   fz_free(&s->words);
+  fz_free(&s->reference);
   fz_free(&s->w);
+  fz_free(&s->sum);
   fz_free(&s->moments);
-  fz_free(&s->batch);
-  fz_free(&s->batch_reference);
+  fz_free(&s->held);
+  fz_free(&s->order);
 }
 
 void fz_snapshot_state(fz_snapshot *s, const fz_optimizer *o, fz_state_list *list) {
-  fz_state_add_array(list, "optimizer/snapshot", FZ_STATE_F64, 1, (int64_t[]){o->f->dim}, s->w, "image units",
+  const int64_t dim[] = {o->f->dim};
+  fz_state_add_array(list, "optimizer/snapshot", FZ_STATE_F64, 1, dim, s->w, "image units",
                      "reference point of the variance reduction");
-  fz_state_add_array(list, "optimizer/snapshot_moments", FZ_STATE_F64, 1, (int64_t[]){o->f->n_moments}, s->moments, "1",
-                     "statistics of all images at the snapshot");
+  fz_state_add_array(list, "optimizer/iterate_sum", FZ_STATE_F64, 1, dim, s->sum, "image units",
+                     "sum of the iterates since the snapshot");
+  if (wants_moments(o))
+    fz_state_add_array(list, "optimizer/snapshot_moments", FZ_STATE_F64, 1, (int64_t[]){o->f->n_moments}, s->moments,
+                       "1", "statistics of all images at the snapshot");
   fz_state_add_f64(list, "optimizer/snapshot_value", &s->value, "nats", "lowest F of any snapshot");
   fz_state_add_f64(list, "optimizer/shrink", &s->shrink, "1", "factor on the step after rejections");
+  fz_state_add_i64(list, "optimizer/partition", &s->partition, "1", "snapshots tried");
   fz_state_add_i64(list, "optimizer/inner", &s->inner, "1", "updates since the snapshot");
+  if (!s->keeps) return;
+  fz_state_add_array(list, "optimizer/held", FZ_STATE_I64, 1, (int64_t[]){s->batches.n_batches}, s->held, "1",
+                     "1: this batch's statistics at the snapshot are kept");
+  fz_kept_state(&s->kept, o->f, list, "statistics of this batch at the snapshot, fixed point");
 }
 
 bool fz_snapshot_due(const fz_snapshot *s, const fz_optimizer *o) {
@@ -45,37 +67,113 @@ bool fz_snapshot_due(const fz_snapshot *s, const fz_optimizer *o) {
   return s->inner < 0 || (double)s->inner >= fmax(1, length);
 }
 
+void fz_snapshot_mean(const fz_snapshot *s, const fz_optimizer *o, double *out) {
+  for (ptrdiff_t i = 0; i < o->f->dim; i++) out[i] = s->inner > 0 ? s->sum[i] / (double)s->inner : o->w[i];
+}
+
+/* Batches of the partition to come, which is the next even if this pass has to be taken again after a stop. */
+static fz_status evaluate_batches(fz_snapshot *s, fz_optimizer *o, const double *w, fz_error *err) {
+  const fz_objective *f = o->f;
+  memset(s->words, 0, sizeof *s->words * (size_t)f->n_words);
+  for (int64_t b = 0; b < s->batches.n_batches; b++) {
+    int64_t n;
+    const int64_t *tile = fz_batches_get(&s->batches, s->partition + 1, b, &n);
+    fz_status st = fz_optimizer_evaluate(o, w, tile, n, s->reference, err);
+    if (st != FZ_OK) return st;
+    if (!fz_fixed_add_i64(s->words, s->reference, f->n_words))
+      return fz_fail(err, FZ_EDIVERGED, "a sum over all images left its bounds");
+    fz_kept_put(&s->kept, b, s->reference);
+  }
+  o->gain = f->gain(f->self, s->words) / (double)f->images(f->self, s->words);
+  return FZ_OK;
+}
+
+static fz_status evaluate_all(fz_snapshot *s, fz_optimizer *o, const double *w, fz_error *err) {
+  if (s->keeps) return evaluate_batches(s, o, w, err);
+  const int64_t partition = s->partition + 1;
+  fz_batches_get(&s->batches, partition, 0, &(int64_t){0});
+  return fz_optimizer_evaluate(o, w, s->batches.tile, s->batches.n_tiles, s->words, err);
+}
+
+static void hold(fz_snapshot *s, int64_t yes) {
+  for (int64_t b = 0; b < s->batches.n_batches; b++) s->held[b] = yes;
+}
+
+fz_status fz_snapshot_pass(fz_snapshot *s, fz_optimizer *o, const double *candidate, double *value, fz_error *err) {
+  hold(s, 0); /* even if a stop comes: then this pass will be taken again before anything kept is asked for */
+  fz_status st = evaluate_all(s, o, candidate, err);
+  if (st != FZ_OK) return st;
+  *value = fz_optimizer_value(o, s->words, candidate);
+  return isfinite(*value) ? FZ_OK : fz_fail(err, FZ_EDIVERGED, "F is not a finite number");
+}
+
+static void begin_epoch(fz_snapshot *s, fz_optimizer *o) {
+  memcpy(o->w, s->w, sizeof *s->w * (size_t)o->f->dim);
+  memset(s->sum, 0, sizeof *s->sum * (size_t)o->f->dim);
+  s->inner = 0;
+  s->partition++;
+}
+
+void fz_snapshot_accept(fz_snapshot *s, fz_optimizer *o, const double *candidate, double value) {
+  s->value = fmin(value, s->value);
+  memmove(s->w, candidate, sizeof *s->w * (size_t)o->f->dim);
+  if (wants_moments(o)) o->f->moments(o->f->self, s->words, s->moments);
+  begin_epoch(s, o);
+  if (s->keeps) hold(s, 1);
+}
+
+void fz_snapshot_drop(fz_snapshot *s, fz_optimizer *o) {
+  begin_epoch(s, o);
+}
+
+fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, const double *candidate, bool *accepted, fz_error *err) {
+  double value;
+  fz_status st = fz_snapshot_pass(s, o, candidate, &value, err);
+  if (st != FZ_OK) return st;
+  bool safe = o->options.safeguards & FZ_SAFE_SNAPSHOTS;
+  *accepted = !safe || value <= s->value + fz_snapshot_rounding(value);
+  if (*accepted) {
+    fz_snapshot_accept(s, o, candidate, value);
+  } else {
+    s->shrink *= 0.5;
+    fz_log(FZ_LOG_DETAIL, "%s: snapshot rejected (F %.4f -> %.4f), step halved", o->kind->name, s->value, value);
+    fz_snapshot_drop(s, o);
+  }
+  return FZ_OK;
+}
+
+static int64_t next_batch(fz_snapshot *s) {
+  const int64_t visit = s->inner - 1, n = s->batches.n_batches;
+  fz_random r =
+      fz_random_stream(s->batches.seed, FZ_PURPOSE_BATCHES, (uint32_t)s->partition, (uint64_t)(1 + visit / n));
+  fz_random_permutation(&r, n, s->order);
+  return s->order[visit % n];
+}
+
+/* Kept only when the whole visit has succeeded: a stop must not make what is done again any cheaper. */
+fz_status fz_snapshot_visit(fz_snapshot *s, fz_optimizer *o, fz_error *err) {
+  const fz_objective *f = o->f;
+  const int64_t b = next_batch(s);
+  int64_t n;
+  const int64_t *tile = fz_batches_get(&s->batches, s->partition, b, &n);
+  fz_status st = s->held[b] ? fz_kept_get(&s->kept, f, b, s->reference, err)
+                            : fz_optimizer_evaluate(o, s->w, tile, n, s->reference, err);
+  if (st == FZ_OK) st = fz_optimizer_evaluate(o, o->w, tile, n, s->words, err);
+  if (st != FZ_OK || !s->keeps || s->held[b]) return st;
+  fz_kept_put(&s->kept, b, s->reference);
+  s->held[b] = 1;
+  return FZ_OK;
+}
+
+void fz_snapshot_moved(fz_snapshot *s, const fz_optimizer *o) {
+  for (ptrdiff_t i = 0; i < o->f->dim; i++) s->sum[i] += o->w[i];
+  s->inner++;
+}
+
 double fz_snapshot_rounding(double value) {
   return 1e-10 * (1 + fabs(value));
 }
 
-fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, const double *candidate, bool *accepted, fz_error *err) {
-  const fz_objective *f = o->f;
-  const size_t bytes = sizeof *o->w * (size_t)f->dim;
-  fz_status st = fz_optimizer_evaluate(o, candidate, s->all, f->n_tiles, s->words, err);
-  if (st != FZ_OK) return st;
-  double value = fz_optimizer_value(o, s->words, candidate);
-  if (!isfinite(value)) return fz_fail(err, FZ_EDIVERGED, "F is not a finite number");
-  bool safe = o->options.safeguards & FZ_SAFE_SNAPSHOTS;
-  *accepted = !safe || value <= s->value + fz_snapshot_rounding(value);
-  if (*accepted) {
-    s->value = fmin(value, s->value);
-    memcpy(s->w, candidate, bytes);
-    f->moments(f->self, s->words, s->moments);
-  } else {
-    s->shrink *= 0.5;
-    fz_log(FZ_LOG_DETAIL, "%s: snapshot rejected (F %.4f -> %.4f), step halved", o->kind->name, s->value, value);
-  }
-  memcpy(o->w, s->w, bytes);
-  s->inner = 0;
-  return FZ_OK;
-}
-
 double fz_snapshot_step(const fz_snapshot *s, const fz_optimizer *o) {
   return s->shrink * (o->options.step_rule == FZ_STEP_GIVEN ? o->options.step : o->kind->default_step);
-}
-
-const int64_t *fz_snapshot_batch(fz_snapshot *s, const fz_optimizer *o, int64_t *n) {
-  int64_t count = s->batches.n_batches;
-  return fz_batches_get(&s->batches, o->steps / count, o->steps % count, n);
 }

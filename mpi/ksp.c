@@ -49,9 +49,11 @@ static PetscErrorCode set_up(fz_mpi_ksp *ksp, PetscInt n) {
   PetscCall(KSPSetInitialGuessNonzero(ksp->solver, PETSC_TRUE));
   PetscCall(KSPGetPC(ksp->solver, &pc));
   PetscCall(PCSetType(pc, ksp->precondition ? PCSHELL : PCNONE));
-  if (!ksp->precondition) return 0;
-  PetscCall(PCShellSetContext(pc, ksp));
-  return PCShellSetApply(pc, precondition);
+  if (ksp->precondition) {
+    PetscCall(PCShellSetContext(pc, ksp));
+    PetscCall(PCShellSetApply(pc, precondition));
+  }
+  return KSPSetUp(ksp->solver); /* so that memory runs out here, not in the middle of a map that others wait in */
 }
 
 fz_status fz_mpi_ksp_create(ptrdiff_t n, fz_mpi_linear_map apply, void *apply_context,

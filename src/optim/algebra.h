@@ -44,8 +44,8 @@ typedef struct fz_algebra {
                           double *vector, fz_error *err);
 
   /** Conjugate gradients for A x = b, A symmetric positive definite, from x; at most `iterations` steps or until
-   *  |b - A x| <= rtol |b|.  fails FZ_EDIVERGED when A is not positive definite or not finite, with x the last
-   *  that was sound; what a fails with */
+   *  |b - A x| <= rtol |b|, 0 <= rtol < 1.  fails FZ_EDIVERGED when A is not positive definite or not finite, with x
+   * the last that was sound; what a fails with */
   fz_status (*conjugate_gradients)(void *self, ptrdiff_t n, fz_linear_map a, void *context, const double *b,
                                    int iterations, double rtol, double *x, fz_error *err);
 } fz_algebra;

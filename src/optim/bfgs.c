@@ -57,7 +57,7 @@ fz_status fz_bfgs_check(ptrdiff_t n, int capacity, bool any_curvature, int n_pai
     double ys = dot(n, y[i], s[i]), ss = dot(n, s[i], s[i]), yy = dot(n, y[i], y[i]);
     if (!isfinite(ys) || !isfinite(ss) || !isfinite(yy))
       return fz_fail(err, FZ_EDIVERGED, "pair %d of %d holds numbers that are not finite", i + 1, n_pairs);
-    if (fabs(ys) < 1e-300 || (ys < 0 && !any_curvature))
+    if (fabs(ys) < 1e-300 || ss < 1e-300 || (ys < 0 && !any_curvature))
       return fz_fail(err, FZ_EINVAL, "pair %d of %d has the curvature s.y = %g, which must be %s: leave it out", i + 1,
                      n_pairs, ys, any_curvature ? "different from 0" : "positive");
   }

@@ -128,11 +128,10 @@ static fz_status iterate(ptrdiff_t n, fz_linear_map a, void *context, int iterat
 static fz_status conjugate_gradients(void *self, ptrdiff_t n, fz_linear_map a, void *context, const double *b,
                                      int iterations, double rtol, double *x, fz_error *err) {
   (void)self;
+  FZ_ASSERT(iterations >= 0 && rtol >= 0 && rtol < 1);
   double b_norm = cblas_dnrm2((int)n, b, 1);
-  if (b_norm == 0) {
-    memset(x, 0, sizeof *x * (size_t)n);
-    return FZ_OK;
-  }
+  if (b_norm == 0) memset(x, 0, sizeof *x * (size_t)n);
+  if (b_norm == 0 || iterations == 0) return FZ_OK;
   workspace v = {fz_alloc(n, sizeof *x), fz_alloc(n, sizeof *x), fz_alloc(n, sizeof *x)};
   fz_status st = FZ_OK;
   if (!v.residual || !v.direction || !v.image) st = fz_fail(err, FZ_ENOMEM, "no memory for conjugate gradients");

@@ -3,6 +3,7 @@
 #ifndef FZ_TESTS_KNOWN_SPECTRUM_H
 #define FZ_TESTS_KNOWN_SPECTRUM_H
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "core/random.h"

@@ -2,6 +2,8 @@
 #ifndef FZ_TESTS_QUASI_NEWTON_PAIRS_H
 #define FZ_TESTS_QUASI_NEWTON_PAIRS_H
 #include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "core/random.h"

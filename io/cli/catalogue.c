@@ -28,7 +28,7 @@ static const struct {
     {"info", "say what a file is and what it holds"},
     {"report", "one self-contained page about a run"},
     {NULL, "Experiment"},
-    {"mra", "multireference-alignment experiments in one and two dimensions"},
+    {"mra", "multireference alignment of signals, plain or windowed"},
 };
 enum { PAGES = sizeof pages / sizeof pages[0] };
 

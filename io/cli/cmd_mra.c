@@ -11,8 +11,8 @@
 #include "io/cli/options.h"
 #include "io/cli/reconstruction.h"
 #include "io/run_dir.h"
+#include "mpi/algebra.h"
 #include "mpi/orbit_objective.h"
-#include "optim/dense_algebra.h"
 
 static const fz_command page = {
     .name = "mra",
@@ -93,6 +93,7 @@ static void tell(const fz_mra_request *r, const fz_mra_curve *c, fz_mra_end end)
 typedef struct parts {
   fz_mra_problem problem;
   fz_orbit_model *model;
+  fz_mpi_algebra *algebra;
   fz_mpi_orbit_objective *objective;
   fz_mra_curve curve;
   double *w;
@@ -100,6 +101,7 @@ typedef struct parts {
 
 static void clear_parts(parts *p) {
   fz_mpi_orbit_objective_close(&p->objective);
+  fz_mpi_algebra_destroy(&p->algebra);
   fz_orbit_model_destroy(&p->model);
   fz_mra_problem_clear(&p->problem);
   fz_mra_curve_clear(&p->curve);
@@ -111,7 +113,8 @@ static fz_status open_parts(fz_mpi *comm, const fz_mra_request *r, parts *p, fz_
   FZ_TRY(fz_mpi_agree(comm, st, err));
   FZ_TRY(fz_mpi_agree(comm, fz_mra_problem_open(r, &p->problem, err), err));
   FZ_TRY(fz_mpi_agree(comm, make_model(r, &p->problem, &p->model, err), err));
-  FZ_TRY(fz_mpi_orbit_objective_open(comm, p->model, fz_dense_algebra(), &p->objective, err));
+  FZ_TRY(fz_mpi_algebra_create(comm, 1, &p->algebra, err));
+  FZ_TRY(fz_mpi_orbit_objective_open(comm, p->model, fz_mpi_algebra_view(p->algebra), &p->objective, err));
   p->w = fz_alloc(2 * r->length, sizeof *p->w);
   FZ_TRY(fz_mpi_agree(comm, p->w ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory"), err));
   fz_mra_start((int)r->length, (uint64_t)r->start_seed, !r->known_density, p->w);

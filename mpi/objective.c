@@ -67,7 +67,8 @@ static void fill_view(fz_mpi_objective *o) {
                            .gain = gain_of,
                            .moments = moments_of,
                            .share = share,
-                           .collect = collect};
+                           .collect = collect,
+                           .algebra = fz_mpi_algebra_view(o->algebra)};
   fz_mpi_objective_view_mstep(o);
   fz_mpi_objective_view_derivatives(o);
 }
@@ -99,6 +100,8 @@ fz_status fz_mpi_objective_open(fz_mpi *comm, fz_dataset *data, const fz_stage_s
   }
   st = fz_mpi_agree(comm, st, err);
   if (st == FZ_OK) st = fz_mpi_estep_create(comm, &o->stage, &o->estep, err);
+  /* Eigenvectors of voxel Hessians are out of reach, so that one rank is enough for those of what is smaller. */
+  if (st == FZ_OK) st = fz_mpi_algebra_create(comm, 1, &o->algebra, err);
   if (st != FZ_OK) {
     fz_mpi_objective_close(out);
     return st;
@@ -112,6 +115,7 @@ fz_status fz_mpi_objective_open(fz_mpi *comm, fz_dataset *data, const fz_stage_s
 
 void fz_mpi_objective_close(fz_mpi_objective **o) {
   if (!*o) return;
+  fz_mpi_algebra_destroy(&(*o)->algebra);
   fz_mpi_estep_destroy(&(*o)->estep);
   fz_mpi_ksp_destroy(&(*o)->solver);
   fz_normal_destroy(&(*o)->normal);

@@ -3,6 +3,7 @@
 #ifndef FZ_MPI_OBJECTIVE_PRIVATE_H
 #define FZ_MPI_OBJECTIVE_PRIVATE_H
 #include "model/normal.h"
+#include "mpi/algebra.h"
 #include "mpi/estep.h"
 #include "mpi/ksp.h"
 #include "mpi/objective.h"
@@ -13,6 +14,7 @@ struct fz_mpi_objective {
   fz_mpi_estep *estep;
   fz_normal *normal;
   fz_mpi_ksp *solver;
+  fz_mpi_algebra *algebra;
   double *mask;           /* [m]^3 */
   double *inverse_tau2;   /* [stage shells] */
   double *class_prior;    /* [n_classes] */

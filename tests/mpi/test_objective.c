@@ -113,8 +113,63 @@ static void one_rank_ends_it_for_all(fz_mpi *comm) {
   drop(&x);
 }
 
+typedef struct curvature_at {
+  const fixture *x;
+  const double *moments, *w;
+} curvature_at;
+
+static fz_status curvature_map(void *context, const double *v, double *out, fz_error *err) {
+  const curvature_at *c = context;
+  return c->x->f->curvature(c->x->f->self, c->moments, c->w, v, out, err);
+}
+
+static fz_status inverse_map(void *context, const double *g, double *out, fz_error *err) {
+  const curvature_at *c = context;
+  return c->x->f->precondition(c->x->f->self, c->moments, 3, g, out, err);
+}
+
+static double difference(ptrdiff_t n, const double *x, const double *y) {
+  double sum = 0;
+  for (ptrdiff_t i = 0; i < n; i++) sum += (x[i] - y[i]) * (x[i] - y[i]);
+  return sqrt(sum);
+}
+
+/* Its collective maps in its algebra: C d = b solved, and a pair (d, C d) met by a quasi-Newton matrix that starts from
+ * the preconditioner. */
+static void its_algebra_takes_its_maps(fz_mpi *comm) {
+  fixture x;
+  fz_error err;
+  fz_quasi_newton *h;
+  build(comm, &x);
+  ptrdiff_t n = x.f->dim;
+  const fz_algebra *a = x.f->algebra;
+  double *d = fz_alloc(n, sizeof *d), *b = fz_alloc(n, sizeof *b), *image = fz_alloc(n, sizeof *image),
+         *zero = fz_alloc(n, sizeof *zero);
+  value(&x);
+  x.f->moments(x.f->self, x.words, x.moments);
+  CHECK(x.f->gradient(x.f->self, x.words, x.w, b, &err) == FZ_OK);
+  curvature_at c = {&x, x.moments, x.w};
+  CHECK(a->conjugate_gradients(a->self, n, curvature_map, &c, b, 500, 1e-8, d, &err) == FZ_OK);
+  CHECK(curvature_map(&c, d, image, &err) == FZ_OK);
+  CHECK(difference(n, image, b) <= 1e-7 * difference(n, b, zero));
+  CHECK(a->quasi_newton_create(a->self, n, 3, false, &h, &err) == FZ_OK);
+  CHECK(a->quasi_newton_set(a->self, h, 1, &(const double *){d}, &(const double *){image}, &err) == FZ_OK);
+  CHECK(a->quasi_newton_apply(a->self, h, inverse_map, &c, image, b, &err) == FZ_OK);
+  CHECK(difference(n, b, d) <= 1e-10 * difference(n, d, zero));
+  memcpy(image, b, sizeof *b * (size_t)n);
+  fz_mpi_broadcast(comm, image, sizeof *b * (size_t)n);
+  CHECK(memcmp(image, b, sizeof *b * (size_t)n) == 0);
+  a->quasi_newton_destroy(a->self, &h);
+  fz_free(&zero);
+  fz_free(&image);
+  fz_free(&b);
+  fz_free(&d);
+  drop(&x);
+}
+
 int main(int argc, char **argv) {
-  void (*const tests[])(fz_mpi *) = {gradient_is_the_slope, em_never_goes_uphill, ranks_and_threads_can_share_tiles,
-                                     one_rank_ends_it_for_all, NULL};
+  void (*const tests[])(fz_mpi *) = {
+      gradient_is_the_slope,    em_never_goes_uphill,       ranks_and_threads_can_share_tiles,
+      one_rank_ends_it_for_all, its_algebra_takes_its_maps, NULL};
   return mpi_test_main(argc, argv, tests);
 }

@@ -100,7 +100,7 @@ fz_status fz_mpi_objective_open(fz_mpi *comm, fz_dataset *data, const fz_stage_s
   }
   st = fz_mpi_agree(comm, st, err);
   if (st == FZ_OK) st = fz_mpi_estep_create(comm, &o->stage, &o->estep, err);
-  /* Eigenvectors of voxel Hessians are out of reach, so that one rank is enough for those of what is smaller. */
+  /* One rank for eigenpairs: n Hessian products cost far more than taking their matrix apart. */
   if (st == FZ_OK) st = fz_mpi_algebra_create(comm, 1, &o->algebra, err);
   if (st != FZ_OK) {
     fz_mpi_objective_close(out);

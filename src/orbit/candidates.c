@@ -76,8 +76,12 @@ fz_status fz_candidates_init(fz_candidates *c, int n, int p, int d, const double
   *c = (fz_candidates){.n = n, .p = p, .d = d, .stride = (n + 7) / 8 * 8};
   if (n < 1 || p < 1 || d < 1 || !(sigma > 0) || (double)n * d > 1e9)
     return fz_fail(err, FZ_EINVAL, "%d candidates of %d numbers from %d parameters, noise %g", n, p, d, sigma);
-  for (ptrdiff_t i = 0; i < (ptrdiff_t)n * d * p; i++)
+  bool zero = true;
+  for (ptrdiff_t i = 0; i < (ptrdiff_t)n * d * p; i++) {
+    zero = zero && matrix[i] == 0;
     if (!isfinite(matrix[i])) return fz_fail(err, FZ_EINVAL, "a candidate's matrix holds a number that is not finite");
+  }
+  if (zero) return fz_fail(err, FZ_EINVAL, "no candidate shows anything");
   double *compressed = NULL;
   fz_status st = compress_rows(c, matrix, sigma, &compressed);
   if (st == FZ_OK) st = factor_slices(c, compressed);

@@ -49,7 +49,7 @@ static fz_status look(fz_optimizer *o, fz_error *err) {
   if (st != FZ_OK) return st;
   double value = fz_optimizer_value(o, s->words, o->w);
   if (!isfinite(value)) return fz_fail(err, FZ_EDIVERGED, "F is not a finite number");
-  if (!(o->options.safeguards & FZ_SAFE_SNAPSHOTS) || value <= s->value + fz_snapshot_rounding(value))
+  if (!(o->options.safeguards & FZ_SAFE_SNAPSHOTS) || value <= s->value + fz_snapshot_rounding(o, value))
     return keep(o, value, err);
   s->shrink *= 0.5;
   fz_log(FZ_LOG_DETAIL, "gd: step rejected (F %.4f -> %.4f) and halved", s->value, value);

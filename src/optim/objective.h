@@ -19,6 +19,7 @@ typedef struct fz_objective {
   ptrdiff_t n_moments; /* of them, what the M-step reads, as doubles */
   int64_t n_tiles, n_images;
   ptrdiff_t n_classes; /* 0: no classes */
+  double rounding; /* of F, as a share of 1 + |F|: differences below it mean nothing; 0: not known, 1e-10 is taken */
   double *class_prior; /* [n_classes] read by evaluate, set by maximize: beside w a part of what must be kept */
 
   /** words = sum over the listed tiles at w. fails FZ_EDIVERGED, FZ_ESTOPPED, FZ_EIO */

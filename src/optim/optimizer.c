@@ -8,6 +8,7 @@
 
 extern const fz_optimizer_kind fz_optimizer_em, fz_optimizer_sem, fz_optimizer_incremental, fz_optimizer_sem_vr,
     fz_optimizer_gd, fz_optimizer_sgd, fz_optimizer_svrg;
+extern const fz_optimizer_kind fz_optimizer_svrg_ii;
 
 /* One line each, so that lines can be added side by side. */
 static const fz_optimizer_kind *const kinds[] = {
@@ -18,6 +19,7 @@ static const fz_optimizer_kind *const kinds[] = {
     &fz_optimizer_gd,          /**/
     &fz_optimizer_sgd,         /**/
     &fz_optimizer_svrg,        /**/
+    &fz_optimizer_svrg_ii,     /**/
 };
 
 const fz_optimizer_kind *fz_optimizer_at(int index) {
@@ -82,6 +84,8 @@ fz_status fz_optimizer_create(const fz_optimizer_kind *kind, const fz_objective 
   *out = NULL;
   fz_status st = fz_optimizer_check(kind, options, f->n_images, f->dim, err);
   if (st != FZ_OK) return st;
+  if (kind->needs_algebra && !f->algebra)
+    return fz_fail(err, FZ_EINVAL, "%s needs linear algebra that this problem does not come with", kind->name);
   st = FZ_ENOMEM;
   fz_optimizer *o = *out = fz_alloc(1, sizeof *o);
   if (o) {
@@ -90,9 +94,11 @@ fz_status fz_optimizer_create(const fz_optimizer_kind *kind, const fz_objective 
     o->w = fz_alloc(f->dim, sizeof *o->w);
     if (o->self && o->w) st = kind->init(o);
   }
+  if (st != FZ_OK) fz_fail(err, st, "no memory for the state of optimizer %s", kind->name);
+  if (st == FZ_OK && kind->open) st = kind->open(o, err);
   if (st != FZ_OK) {
     fz_optimizer_destroy(out);
-    return fz_fail(err, st, "no memory for the state of optimizer %s", kind->name);
+    return st;
   }
   memcpy(o->w, w0, sizeof *w0 * (size_t)f->dim);
   return FZ_OK;

@@ -68,8 +68,10 @@ typedef struct fz_optimizer_kind {
   unsigned takes;          /* FZ_TAKES_* */
   double default_step;     /* of FZ_STEP_AUTO */
   bool moments_steer_only; /* moments serve the preconditioner and the automatic step alone */
+  bool needs_algebra;      /* the objective's, for more than vectors */
   ptrdiff_t self_bytes;
-  fz_status (*init)(fz_optimizer *o); /* allocate self's arrays */
+  fz_status (*init)(fz_optimizer *o);                /* allocate self's arrays */
+  fz_status (*open)(fz_optimizer *o, fz_error *err); /* after it what fails for other reasons; NULL: nothing */
   fz_status (*step)(fz_optimizer *o, fz_error *err);
   void (*state)(fz_optimizer *o, fz_state_list *list);
   void (*clear)(fz_optimizer *o); /* free self's arrays */

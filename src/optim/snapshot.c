@@ -9,6 +9,9 @@
 #include "core/random.h"
 #include "estep/statistics.h"
 
+enum { PATIENCE = 5 };
+static const double USUAL_ROUNDING = 1e-10;
+
 static bool wants_moments(const fz_optimizer *o) {
   return fz_optimizer_want(o->kind, &o->options) & FZ_WANT_MOMENTS;
 }
@@ -54,6 +57,8 @@ void fz_snapshot_state(fz_snapshot *s, const fz_optimizer *o, fz_state_list *lis
                        "1", "statistics of all images at the snapshot");
   fz_state_add_f64(list, "optimizer/snapshot_value", &s->value, "nats", "lowest F of any snapshot");
   fz_state_add_f64(list, "optimizer/shrink", &s->shrink, "1", "factor on the step after rejections");
+  fz_state_add_i64(list, "optimizer/accepted", &s->accepted, "1", "snapshots accepted since that factor changed");
+  fz_state_add_i64(list, "optimizer/rejected", &s->rejected, "1", "snapshots rejected so far");
   fz_state_add_i64(list, "optimizer/partition", &s->partition, "1", "snapshots tried");
   fz_state_add_i64(list, "optimizer/inner", &s->inner, "1", "updates since the snapshot");
   if (!s->keeps) return;
@@ -126,16 +131,26 @@ void fz_snapshot_drop(fz_snapshot *s, fz_optimizer *o) {
   begin_epoch(s, o);
 }
 
+/* A start far away must not make every later step small. */
+static void grow(fz_snapshot *s) {
+  if (++s->accepted < PATIENCE * s->rejected || s->shrink >= 1) return;
+  s->shrink *= 2;
+  s->accepted = 0;
+}
+
 fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, const double *candidate, bool *accepted, fz_error *err) {
   double value;
   fz_status st = fz_snapshot_pass(s, o, candidate, &value, err);
   if (st != FZ_OK) return st;
   bool safe = o->options.safeguards & FZ_SAFE_SNAPSHOTS;
-  *accepted = !safe || value <= s->value + fz_snapshot_rounding(value);
+  *accepted = !safe || value <= s->value + fz_snapshot_rounding(o, value);
   if (*accepted) {
     fz_snapshot_accept(s, o, candidate, value);
+    grow(s);
   } else {
     s->shrink *= 0.5;
+    s->accepted = 0;
+    s->rejected++;
     fz_log(FZ_LOG_DETAIL, "%s: snapshot rejected (F %.4f -> %.4f), step halved", o->kind->name, s->value, value);
     fz_snapshot_drop(s, o);
   }
@@ -170,8 +185,8 @@ void fz_snapshot_moved(fz_snapshot *s, const fz_optimizer *o) {
   s->inner++;
 }
 
-double fz_snapshot_rounding(double value) {
-  return 1e-10 * (1 + fabs(value));
+double fz_snapshot_rounding(const fz_optimizer *o, double value) {
+  return (o->f->rounding > 0 ? o->f->rounding : USUAL_ROUNDING) * (1 + fabs(value));
 }
 
 double fz_snapshot_step(const fz_snapshot *s, const fz_optimizer *o) {

@@ -1,5 +1,6 @@
 /* What the variance-reduced optimizers share: a reference point w~ with the statistics of all images there, batch by
- * batch, and the rule that refuses a new one at which F is higher.
+ * batch, and the rule that refuses a new one at which F is higher, with half the step from then on.  After
+ * n rejections it takes 5 n acceptances to double the step again, up to what was asked for.
  *  maths   for a batch I of the snapshot's partition of the images: statistics at w, and at w~; their difference has
  *          little variance where w is near w~.  The m-th pass since the snapshot visits the batches in an order that
  *          belongs to (seed, snapshot, m).
@@ -20,7 +21,9 @@ typedef struct fz_snapshot {
   double *w, *sum;    /* [dim] the snapshot; sum of the iterates since */
   double *moments;    /* [n_moments] of all images at the snapshot, where they are wanted */
   double value;       /* lowest F of any snapshot */
-  double shrink;      /* factor on the step, halved at each rejection */
+  double shrink;      /* factor on the step: halved at each rejection, doubled again in quiet times */
+  int64_t accepted;   /* snapshots since the factor changed */
+  int64_t rejected;   /* snapshots so far */
   int64_t partition;  /* snapshots tried so far; what the batches are dealt by */
   int64_t inner;      /* updates since the snapshot, the first with its own statistics; -1: no snapshot yet */
   bool keeps;
@@ -58,7 +61,7 @@ fz_status fz_snapshot_visit(fz_snapshot *s, fz_optimizer *o, fz_error *err);
 void fz_snapshot_moved(fz_snapshot *s, const fz_optimizer *o);
 
 /** Differences of F below this are those of its sum's rounding: near the optimum they must not halve a step. */
-double fz_snapshot_rounding(double value);
+double fz_snapshot_rounding(const fz_optimizer *o, double value);
 /** The step as it is after rejections, for optimizers whose automatic step is their default. */
 double fz_snapshot_step(const fz_snapshot *s, const fz_optimizer *o);
 

@@ -16,6 +16,7 @@ static const double GAIN_ROOM = 0x1p20; /* |gain| over what the truth can give *
 static const double CUT_EXACT = -37;    /* exp(-37) < 2^-53 */
 static const double CUT_UNDERFLOW = -700;
 static const double HESSIAN_COST = 1.5; /* two score products, one softmax, one gather against one of each */
+static const double ROUNDING = 2e-15;   /* of F: each image's share is rounded a few times, their sum once */
 
 struct fz_orbit_model {
   fz_candidates c;
@@ -451,6 +452,7 @@ static void fill_view(fz_orbit_model *m) {
                            .n_moments = numbers_of(m),
                            .n_tiles = m->n_tiles,
                            .n_images = m->n,
+                           .rounding = ROUNDING,
                            .evaluate = evaluate,
                            .images = images_in,
                            .gain = gain_of,

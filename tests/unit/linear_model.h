@@ -14,6 +14,7 @@
 
 #include "core/fixed.h"
 #include "core/random.h"
+#include "optim/dense_algebra.h"
 #include "optim/objective.h"
 
 enum { LINEAR_DIM = 3, LINEAR_TILES = 40, LINEAR_WORDS = 2 + LINEAR_DIM, LINEAR_MOST = LINEAR_TILES * 12 };
@@ -200,7 +201,8 @@ static inline void linear_init(linear_model *m, double bound) {
                         .hessian_cost = 1,
                         .prior = linear_prior,
                         .share = linear_share,
-                        .collect = linear_collect};
+                        .collect = linear_collect,
+                        .algebra = fz_dense_algebra()};
   for (int64_t i = 0; i < m->f.n_images; i++) {
     fz_random r = fz_random_stream(11, FZ_PURPOSE_TEST, 0, (uint64_t)i);
     for (int j = 0; j < LINEAR_DIM; j++) {

@@ -175,10 +175,36 @@ static void keeping_statistics_changes_no_bit(void **state) {
   assert_int_equal(fz_memory_blocks(), 0);
 }
 
+/* Without the safeguard the bare algorithm is seen: it climbs. */
+static void without_safeguard_snapshots_climb(void **state) {
+  (void)state;
+  linear_model m;
+  linear_init(&m, 1e5);
+  for (int i = 0; fz_optimizer_at(i); i++) {
+    const fz_optimizer_kind *kind = fz_optimizer_at(i);
+    if (!reduces_variance(kind) || !(kind->takes & FZ_TAKES_STEP)) continue;
+    fz_optimizer_options options = usual_options();
+    options.step = 8;
+    options.inner_passes = 0.5;
+    options.safeguards = 0;
+    fz_optimizer *o = create(&m, kind->name, &options);
+    const double *snapshot = state_data(o, "optimizer/snapshot");
+    double highest = -HUGE_VAL;
+    for (int step = 0; step < BATCHES; step++) {
+      run(o, 1);
+      highest = fmax(highest, linear_value(&m, snapshot));
+    }
+    assert_true(highest > linear_value(&m, start) + 1);
+    fz_optimizer_destroy(&o);
+  }
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(svrg_updates_are_those_of_the_formula),
                                      cmocka_unit_test(sem_vr_updates_are_those_of_the_formula),
                                      cmocka_unit_test(an_epoch_costs_one_pass_and_its_batches),
-                                     cmocka_unit_test(keeping_statistics_changes_no_bit)};
+                                     cmocka_unit_test(keeping_statistics_changes_no_bit),
+                                     cmocka_unit_test(without_safeguard_snapshots_climb)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

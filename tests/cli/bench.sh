@@ -33,8 +33,9 @@ bash "$FZ_SOURCE/bench/optimizers.sh" --n 64 --box 32 --snr 1 --algorithms svrg 
   -- --max-resolution 40 >out.txt 2>&1 || fail "optimizers.sh failed"
 grep -qE '^svrg +[0-9.-]+ +[23][0-9.]+ ' out.txt || fail "no row of svrg"
 grep -q '"curve": \[{"step": 1, ' op.json || fail "no curve in the JSON"
-for script in abinitio optimizers interop; do
-  bash "$FZ_SOURCE/bench/$script.sh" --help | grep -q -- '--json FILE' || fail "$script.sh --help"
+
+for script in abinitio optimizers interop seven; do
+  bash "$FZ_SOURCE/bench/$script.sh" --help | grep -qE -- '--(json FILE|truth MAP)' || fail "$script.sh --help"
   bash "$FZ_SOURCE/bench/$script.sh" --nonsense >out.txt 2>&1 && fail "$script.sh took an unknown option"
 done
 exit 0

@@ -68,15 +68,27 @@ static fz_status plot_excess(const fz_experiment *e, const fz_experiment_result 
   return st;
 }
 
+/* Of so many passes the first few, where most happens, would be lost on a linear axis; the start is drawn at 0.5. */
+enum { MANY_PASSES = 60 };
+
+static double longest_run(const fz_experiment_result *result, const columns *c) {
+  double most = 0;
+  for (int i = 0; i < c->n_records; i++) most = fmax(most, result->record[i].passes);
+  return most;
+}
+
 static fz_status plot_metrics(const fz_experiment *e, const fz_experiment_result *result, const columns *c,
                               fz_io_series *series, const char *dir, fz_error *err) {
   int n = 1 + (e->n_metrics > 2 ? 2 : e->n_metrics);
   char path[FZ_PATH_MAX];
   fz_io_panel panel[3];
   if (e->n_metrics == 0) return FZ_OK;
+  const double longest = longest_run(result, c);
   for (int p = 0; p < n; p++) {
     make_series(e, result, c, c->passes, p ? c->metric[p - 1] : c->value, series + p * c->n_records);
-    panel[p] = (fz_io_panel){.x = {.title = "cost-weighted passes"},
+    panel[p] = (fz_io_panel){.x = {.title = "cost-weighted passes",
+                                   .scale = longest > MANY_PASSES ? FZ_IO_LOG : FZ_IO_LINEAR,
+                                   .floor = longest > MANY_PASSES ? 0.5 : 0},
                              .y = {.title = p ? e->metric[p - 1] : "F, negative log-likelihood per image"},
                              .series = series + p * c->n_records,
                              .n_series = c->n_records};

@@ -17,15 +17,11 @@ typedef struct run {
   bool seen;                    /* the step has evaluated all images: */
   double *seen_w;               /* [dim] there, */
   fz_experiment_point seen_at;  /* at this cost */
-  double event_wall, event_cpu; /* spent until the last evaluation */
+  double event_wall, event_cpu; /* spent until the last such evaluation, or the step */
   double last;                  /* F of the last epoch */
   double last_passes;
   ptrdiff_t room;
 } run;
-
-static double mean_value(const fz_objective *f, const double *w, const int64_t *words) {
-  return -f->gain(f->self, words) / (double)f->images(f->self, words) + f->prior(f->self, w);
-}
 
 fz_status fz_experiment_value(const fz_objective *f, const double *w, double *value, fz_error *err) {
   int64_t *tile = fz_alloc(f->n_tiles, sizeof *tile), *words = fz_alloc(f->n_words, sizeof *words);
@@ -36,7 +32,7 @@ fz_status fz_experiment_value(const fz_objective *f, const double *w, double *va
   }
   for (int64_t t = 0; t < f->n_tiles; t++) tile[t] = t;
   FZ_TRY(f->evaluate(f->self, w, tile, f->n_tiles, words, err));
-  *value = mean_value(f, w, words);
+  *value = -f->gain(f->self, words) / (double)f->images(f->self, words) + f->prior(f->self, w);
 done:
   fz_free(&words);
   fz_free(&tile);
@@ -44,21 +40,17 @@ done:
 }
 
 /* An evaluation of all images tells F at a point that was there before it was paid for. */
-static void watch(void *watcher, const double *w, int64_t n_tiles, const int64_t *words) {
+static void watch(void *watcher, const double *w, double value) {
   run *r = watcher;
   const fz_objective *f = r->problem->f;
-  double wall = r->wall + fz_bench_wall_seconds() - r->start_wall;
-  double cpu = r->cpu + fz_bench_process_seconds() - r->start_cpu;
-  if (n_tiles == f->n_tiles) {
-    r->seen = true;
-    r->seen_at = (fz_experiment_point){.passes = (double)(r->o->visited - f->n_images) / (double)f->n_images,
-                                       .seconds = r->event_wall,
-                                       .cpu_seconds = r->event_cpu,
-                                       .value = mean_value(f, w, words)};
-    memcpy(r->seen_w, w, sizeof *w * (size_t)f->dim);
-  }
-  r->event_wall = wall;
-  r->event_cpu = cpu;
+  r->seen = true;
+  r->seen_at = (fz_experiment_point){.passes = (double)(r->o->visited - f->n_images) / (double)f->n_images,
+                                     .seconds = r->event_wall,
+                                     .cpu_seconds = r->event_cpu,
+                                     .value = value};
+  memcpy(r->seen_w, w, sizeof *w * (size_t)f->dim);
+  r->event_wall = r->wall + fz_bench_wall_seconds() - r->start_wall;
+  r->event_cpu = r->cpu + fz_bench_process_seconds() - r->start_cpu;
 }
 
 static fz_status step(run *r, fz_error *err) {

@@ -147,8 +147,12 @@ fz_status fz_optimizer_evaluate(fz_optimizer *o, const double *w, const int64_t 
   int64_t images = o->f->images(o->f->self, words);
   o->visited += images;
   o->gain = o->f->gain(o->f->self, words) / (double)images;
-  if (o->watch) o->watch(o->watcher, w, n, words);
+  if (n == o->f->n_tiles) fz_optimizer_tell(o, w, words);
   return FZ_OK;
+}
+
+void fz_optimizer_tell(const fz_optimizer *o, const double *w, const int64_t *words) {
+  if (o->watch) o->watch(o->watcher, w, fz_optimizer_value(o, words, w));
 }
 
 double fz_optimizer_value(const fz_optimizer *o, const int64_t *words, const double *w) {

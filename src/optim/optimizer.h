@@ -86,8 +86,9 @@ struct fz_optimizer {
   int64_t steps;   /* taken */
   int64_t visited; /* images evaluated so far */
   double gain;     /* mean gain per image of the last step's evaluation */
-  /* For measurements: sees every evaluation that was paid for, after it was counted. No part of the state. */
-  void (*watch)(void *watcher, const double *w, int64_t n_tiles, const int64_t *words);
+  /* For measurements: told F at w whenever all images have been evaluated there, after they were counted. No part of
+   * the state. */
+  void (*watch)(void *watcher, const double *w, double value);
   void *watcher;
 };
 
@@ -118,6 +119,8 @@ void fz_optimizer_state(fz_optimizer *o, fz_state_list *list);
 /** For optimizers: evaluate and count. */
 fz_status fz_optimizer_evaluate(fz_optimizer *o, const double *w, const int64_t *tile, int64_t n, int64_t *words,
                                 fz_error *err);
+/** For optimizers that evaluate all images at w in parts: tell the watcher. `words`: their sum */
+void fz_optimizer_tell(const fz_optimizer *o, const double *w, const int64_t *words);
 /** The mean gain that `words` hold becomes F at w: -gain + prior. */
 double fz_optimizer_value(const fz_optimizer *o, const int64_t *words, const double *w);
 

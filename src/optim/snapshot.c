@@ -90,6 +90,7 @@ static fz_status evaluate_batches(fz_snapshot *s, fz_optimizer *o, const double 
     fz_kept_put(&s->kept, b, s->reference);
   }
   o->gain = f->gain(f->self, s->words) / (double)f->images(f->self, s->words);
+  fz_optimizer_tell(o, w, s->words);
   return FZ_OK;
 }
 

@@ -8,18 +8,23 @@
 
 extern const fz_optimizer_kind fz_optimizer_em, fz_optimizer_sem, fz_optimizer_incremental, fz_optimizer_sem_vr,
     fz_optimizer_gd, fz_optimizer_sgd, fz_optimizer_svrg;
-extern const fz_optimizer_kind fz_optimizer_svrg_ii;
+extern const fz_optimizer_kind fz_optimizer_svrg_ii, fz_optimizer_sem_vr_parameters, fz_optimizer_sem_vr_qn,
+    fz_optimizer_em_anderson, fz_optimizer_sem_vr_anderson;
 
 /* One line each, so that lines can be added side by side. */
 static const fz_optimizer_kind *const kinds[] = {
-    &fz_optimizer_em,          /**/
-    &fz_optimizer_sem,         /**/
-    &fz_optimizer_incremental, /**/
-    &fz_optimizer_sem_vr,      /**/
-    &fz_optimizer_gd,          /**/
-    &fz_optimizer_sgd,         /**/
-    &fz_optimizer_svrg,        /**/
-    &fz_optimizer_svrg_ii,     /**/
+    &fz_optimizer_em,                /**/
+    &fz_optimizer_sem,               /**/
+    &fz_optimizer_incremental,       /**/
+    &fz_optimizer_sem_vr,            /**/
+    &fz_optimizer_gd,                /**/
+    &fz_optimizer_sgd,               /**/
+    &fz_optimizer_svrg,              /**/
+    &fz_optimizer_svrg_ii,           /**/
+    &fz_optimizer_sem_vr_parameters, /**/
+    &fz_optimizer_sem_vr_qn,         /**/
+    &fz_optimizer_em_anderson,       /**/
+    &fz_optimizer_sem_vr_anderson,   /**/
 };
 
 const fz_optimizer_kind *fz_optimizer_at(int index) {

@@ -28,11 +28,15 @@ void fz_reduced_gradient_state(fz_reduced_gradient *r, const fz_optimizer *o, fz
                      "gradient of F at the snapshot");
 }
 
+static void use_full(fz_reduced_gradient *r, const fz_optimizer *o) {
+  memcpy(r->gradient, r->full, sizeof *r->full * (size_t)o->f->dim);
+}
+
 static fz_status take_snapshot(fz_reduced_gradient *r, fz_optimizer *o, bool *fresh, fz_error *err) {
   fz_snapshot_mean(&r->snapshot, o, r->direction);
   fz_status st = fz_snapshot_take(&r->snapshot, o, r->direction, fresh, err);
   if (st == FZ_OK && *fresh) st = o->f->gradient(o->f->self, r->snapshot.words, o->w, r->full, err);
-  if (st == FZ_OK) memcpy(r->gradient, r->full, sizeof *r->full * (size_t)o->f->dim);
+  if (st == FZ_OK) use_full(r, o);
   return st;
 }
 
@@ -42,8 +46,13 @@ fz_status fz_reduced_gradient_next(fz_reduced_gradient *r, fz_optimizer *o, bool
   double *reference = r->direction;
   *fresh = false;
   if (fz_snapshot_due(snap, o)) return take_snapshot(r, o, fresh, err);
+  bool back;
   fz_status st;
-  FZ_TRY(fz_snapshot_visit(snap, o, err));
+  FZ_TRY(fz_snapshot_visit(snap, o, &back, err));
+  if (back) {
+    use_full(r, o);
+    return FZ_OK;
+  }
   FZ_TRY(f->gradient(f->self, snap->reference, snap->w, reference, err));
   FZ_TRY(f->gradient(f->self, snap->words, o->w, r->gradient, err));
   for (ptrdiff_t i = 0; i < f->dim; i++) r->gradient[i] += r->full[i] - reference[i];

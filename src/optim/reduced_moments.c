@@ -39,12 +39,15 @@ fz_status fz_reduced_moments_first(fz_reduced_moments *r, fz_optimizer *o, fz_er
 fz_status fz_reduced_moments_next(fz_reduced_moments *r, fz_optimizer *o, fz_error *err) {
   const fz_objective *f = o->f;
   const fz_snapshot *snap = &r->snapshot;
-  fz_status st = fz_snapshot_visit(&r->snapshot, o, err);
+  bool back;
+  fz_status st = fz_snapshot_visit(&r->snapshot, o, &back, err);
   if (st != FZ_OK) return st;
+  if (back) return fz_reduced_moments_first(r, o, err);
   f->moments(f->self, snap->reference, r->reference);
   f->moments(f->self, snap->words, r->batch);
   const double rho = fz_snapshot_step(snap, o);
   for (ptrdiff_t i = 0; i < f->n_moments; i++)
     r->mean[i] += rho * (r->batch[i] - r->reference[i] + snap->moments[i] - r->mean[i]);
-  return maximize(r, o, err);
+  st = maximize(r, o, err);
+  return fz_snapshot_retreat(&r->snapshot, o, st) ? fz_reduced_moments_first(r, o, err) : st;
 }

@@ -139,23 +139,43 @@ static void grow(fz_snapshot *s) {
   s->accepted = 0;
 }
 
-fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, const double *candidate, bool *accepted, fz_error *err) {
-  double value;
-  fz_status st = fz_snapshot_pass(s, o, candidate, &value, err);
-  if (st != FZ_OK) return st;
-  bool safe = o->options.safeguards & FZ_SAFE_SNAPSHOTS;
-  *accepted = !safe || value <= s->value + fz_snapshot_rounding(o, value);
+static bool is_safe(const fz_optimizer *o) {
+  return o->options.safeguards & FZ_SAFE_SNAPSHOTS;
+}
+
+static void refuse(fz_snapshot *s, fz_optimizer *o) {
+  s->shrink *= 0.5;
+  s->accepted = 0;
+  s->rejected++;
+  fz_snapshot_drop(s, o);
+}
+
+bool fz_snapshot_retreat(fz_snapshot *s, fz_optimizer *o, fz_status st) {
+  if (st != FZ_EDIVERGED || !is_safe(o) || s->inner < 0) return false;
+  fz_log(FZ_LOG_DETAIL, "%s: out of bounds, back to the snapshot, step halved", o->kind->name);
+  refuse(s, o);
+  return true;
+}
+
+void fz_snapshot_judge(fz_snapshot *s, fz_optimizer *o, const double *candidate, double value, double highest,
+                       bool *accepted) {
+  *accepted = !is_safe(o) || value <= highest + fz_snapshot_rounding(o, value);
   if (*accepted) {
     fz_snapshot_accept(s, o, candidate, value);
     grow(s);
   } else {
-    s->shrink *= 0.5;
-    s->accepted = 0;
-    s->rejected++;
-    fz_log(FZ_LOG_DETAIL, "%s: snapshot rejected (F %.4f -> %.4f), step halved", o->kind->name, s->value, value);
-    fz_snapshot_drop(s, o);
+    fz_log(FZ_LOG_DETAIL, "%s: snapshot rejected (F %.4f -> %.4f), step halved", o->kind->name, highest, value);
+    refuse(s, o);
   }
-  return FZ_OK;
+}
+
+fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, const double *candidate, bool *accepted, fz_error *err) {
+  double value;
+  fz_status st = fz_snapshot_pass(s, o, candidate, &value, err);
+  *accepted = false;
+  if (fz_snapshot_retreat(s, o, st)) return FZ_OK;
+  if (st == FZ_OK) fz_snapshot_judge(s, o, candidate, value, s->value, accepted);
+  return st;
 }
 
 static int64_t next_batch(fz_snapshot *s) {
@@ -167,14 +187,17 @@ static int64_t next_batch(fz_snapshot *s) {
 }
 
 /* Kept only when the whole visit has succeeded: a stop must not make what is done again any cheaper. */
-fz_status fz_snapshot_visit(fz_snapshot *s, fz_optimizer *o, fz_error *err) {
+fz_status fz_snapshot_visit(fz_snapshot *s, fz_optimizer *o, bool *back, fz_error *err) {
   const fz_objective *f = o->f;
   const int64_t b = next_batch(s);
   int64_t n;
   const int64_t *tile = fz_batches_get(&s->batches, s->partition, b, &n);
   fz_status st = s->held[b] ? fz_kept_get(&s->kept, f, b, s->reference, err)
                             : fz_optimizer_evaluate(o, s->w, tile, n, s->reference, err);
-  if (st == FZ_OK) st = fz_optimizer_evaluate(o, o->w, tile, n, s->words, err);
+  *back = false;
+  if (st != FZ_OK) return st;
+  st = fz_optimizer_evaluate(o, o->w, tile, n, s->words, err);
+  if ((*back = fz_snapshot_retreat(s, o, st))) return FZ_OK;
   if (st != FZ_OK || !s->keeps || s->held[b]) return st;
   fz_kept_put(&s->kept, b, s->reference);
   s->held[b] = 1;

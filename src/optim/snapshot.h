@@ -50,13 +50,22 @@ fz_status fz_snapshot_pass(fz_snapshot *s, fz_optimizer *o, const double *candid
 void fz_snapshot_accept(fz_snapshot *s, fz_optimizer *o, const double *candidate, double value);
 /** o->w goes back to the old snapshot, whose statistics stand, for another epoch. */
 void fz_snapshot_drop(fz_snapshot *s, fz_optimizer *o);
-/** The usual rule: pass, accept unless F rose above rounding (and the safeguard is on); else drop, with half the step.
+/** The same where an update has left the bounds, if the safeguard is on, with half the step from then on; else false.
+ */
+bool fz_snapshot_retreat(fz_snapshot *s, fz_optimizer *o, fz_status st);
+/** Accept what a pass gave if `value` is at most `highest` (and rounding) or the safeguard is off; else drop, with half
+ *  the step. */
+void fz_snapshot_judge(fz_snapshot *s, fz_optimizer *o, const double *candidate, double value, double highest,
+                       bool *accepted);
+/** The usual rule: pass, and judge by the lowest F of any snapshot.  Out of bounds is far uphill.
  *  accepted  words hold the statistics at the new snapshot */
 fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, const double *candidate, bool *accepted, fz_error *err);
 
 /** The next batch: s->words at o->w, s->reference at the snapshot.
+ *  back    true: o->w has left the bounds and is at the snapshot again, as after a rejection (if the safeguard is on);
+ *          then there is no batch, and the next update is the first
  *  fails   as the objective's evaluate; then the optimizer is as before */
-fz_status fz_snapshot_visit(fz_snapshot *s, fz_optimizer *o, fz_error *err);
+fz_status fz_snapshot_visit(fz_snapshot *s, fz_optimizer *o, bool *back, fz_error *err);
 /** o->w has been updated: counts. */
 void fz_snapshot_moved(fz_snapshot *s, const fz_optimizer *o);
 

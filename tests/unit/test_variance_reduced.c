@@ -115,6 +115,34 @@ static void sem_vr_updates_are_those_of_the_formula(void **state) {
   assert_int_equal(fz_memory_blocks(), 0);
 }
 
+/* psi_I(w) - psi_I(w~) = (1 - k_I) (w - w~) b / (b + RIDGE), b the images of the batch */
+static void parameter_updates_are_those_of_the_formula(void **state) {
+  (void)state;
+  linear_model m;
+  linear_init(&m, usual);
+  fz_optimizer_options options = usual_options();
+  options.inner_passes = 2.5;
+  fz_optimizer *o = create(&m, "sem-vr-parameters", &options);
+  const double *snapshot = state_data(o, "optimizer/snapshot"), *sum = state_data(o, "optimizer/iterate_sum");
+  for (int step = 0; step < 100; step++) {
+    double before[LINEAR_DIM], mean[LINEAR_DIM], b = 0;
+    memcpy(before, o->w, sizeof before);
+    for (int j = 0; j < LINEAR_DIM; j++) mean[j] = step ? sum[j] / (2.5 * BATCHES) : o->w[j];
+    run(o, 1);
+    const bool first = step % 20 == 0;
+    for (int64_t t = 0; t < m.last_n; t++) b += (double)(m.first[m.last[t] + 1] - m.first[m.last[t]]);
+    for (int j = 0; j < LINEAR_DIM; j++) {
+      if (first) assert_true(fabs(snapshot[j] - mean[j]) < exact);
+      double from = first ? mean[j] : before[j], moved = from - snapshot[j];
+      double r = (1 - m.rate[j]) * (snapshot[j] - m.optimum[j]);
+      if (!first) r += moved - (1 - last_weight(&m, j)) * moved * b / (b + linear_ridge);
+      assert_true(fabs(o->w[j] - (from - options.step * r)) < exact);
+    }
+  }
+  fz_optimizer_destroy(&o);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
 static bool reduces_variance(const fz_optimizer_kind *kind) {
   return kind->takes & FZ_TAKES_INNER_PASSES;
 }
@@ -175,6 +203,27 @@ static void keeping_statistics_changes_no_bit(void **state) {
   assert_int_equal(fz_memory_blocks(), 0);
 }
 
+/* Steps so long that within an epoch w leaves the numbers that sums can hold: with the safeguard they are halved until
+ * they fit. */
+static void they_come_back_from_out_of_bounds(void **state) {
+  (void)state;
+  linear_model m;
+  linear_init(&m, usual);
+  for (int i = 0; fz_optimizer_at(i); i++) {
+    const fz_optimizer_kind *kind = fz_optimizer_at(i);
+    if (!reduces_variance(kind) || !(kind->takes & FZ_TAKES_STEP)) continue;
+    fz_optimizer_options options = usual_options();
+    options.step = 64;
+    fz_optimizer *o = create(&m, kind->name, &options);
+    const int64_t *rejected = state_data(o, "optimizer/rejected");
+    while (fz_optimizer_passes(o) < 150) run(o, 1);
+    assert_true(*rejected >= 4);
+    assert_true(linear_value(&m, o->w) < linear_value(&m, m.optimum) + 1e-3);
+    fz_optimizer_destroy(&o);
+  }
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
 /* Without the safeguard the bare algorithm is seen: it climbs. */
 static void without_safeguard_snapshots_climb(void **state) {
   (void)state;
@@ -203,8 +252,10 @@ static void without_safeguard_snapshots_climb(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(svrg_updates_are_those_of_the_formula),
                                      cmocka_unit_test(sem_vr_updates_are_those_of_the_formula),
+                                     cmocka_unit_test(parameter_updates_are_those_of_the_formula),
                                      cmocka_unit_test(an_epoch_costs_one_pass_and_its_batches),
                                      cmocka_unit_test(keeping_statistics_changes_no_bit),
+                                     cmocka_unit_test(they_come_back_from_out_of_bounds),
                                      cmocka_unit_test(without_safeguard_snapshots_climb)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,10 @@ static void moments_of(const void *self, const int64_t *words, double *mean) {
   for (ptrdiff_t i = 0; i < o->view.n_moments; i++) mean[i] *= inverse;
 }
 
+static void class_mass_of(const void *self, const int64_t *words, double *mass) {
+  fz_statistics_read(&((const fz_mpi_objective *)self)->stage.layout, words, FZ_SECTION_CLASS, mass);
+}
+
 static void share(const void *self, ptrdiff_t *first, ptrdiff_t *count) {
   const fz_mpi_objective *o = self;
   fz_mpi_slice(o->comm, o->stage.layout.total, first, count);
@@ -66,6 +70,7 @@ static void fill_view(fz_mpi_objective *o) {
                            .images = images_in,
                            .gain = gain_of,
                            .moments = moments_of,
+                           .class_mass = class_mass_of,
                            .share = share,
                            .collect = collect,
                            .algebra = fz_mpi_algebra_view(o->algebra)};

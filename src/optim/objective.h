@@ -20,7 +20,8 @@ typedef struct fz_objective {
   int64_t n_tiles, n_images;
   ptrdiff_t n_classes; /* 0: no classes */
   double rounding; /* of F, as a share of 1 + |F|: differences below it mean nothing; 0: not known, 1e-10 is taken */
-  double *class_prior; /* [n_classes] read by evaluate, set by maximize: beside w a part of what must be kept */
+  double *class_prior; /* [n_classes] read by evaluate, set by maximize: beside w a part of what must be kept.  The
+                          steps of optimizers without an M-step set it, too (fz_optimizer_step) */
 
   /** words = sum over the listed tiles at w. fails FZ_EDIVERGED, FZ_ESTOPPED, FZ_EIO */
   fz_status (*evaluate)(void *self, const double *w, const int64_t *tile, int64_t n_tiles, int64_t *words,
@@ -29,6 +30,8 @@ typedef struct fz_objective {
   int64_t (*images)(const void *self, const int64_t *words);
   double (*gain)(const void *self, const int64_t *words);
   void (*moments)(const void *self, const int64_t *words, double *mean);
+  /** mass [n_classes] = posterior mass of each class, summed over the images; NULL without classes. */
+  void (*class_mass)(const void *self, const int64_t *words, double *mass);
 
   /** M-step: w <- argmax of images Q(.; moments) + log prior, started at w, by at most `iterations` steps of its
    * solver. images: how many images' worth of information the mean holds; it weighs the data against the prior, so that

@@ -6,6 +6,8 @@
 #include "core/memory.h"
 #include "estep/statistics.h"
 
+static const double LEAST_SHARE = 1e-6; /* of a class */
+
 extern const fz_optimizer_kind fz_optimizer_em, fz_optimizer_sem, fz_optimizer_incremental, fz_optimizer_sem_vr,
     fz_optimizer_gd, fz_optimizer_sgd, fz_optimizer_svrg;
 extern const fz_optimizer_kind fz_optimizer_svrg_ii, fz_optimizer_sem_vr_parameters, fz_optimizer_sem_vr_qn,
@@ -97,7 +99,8 @@ fz_status fz_optimizer_create(const fz_optimizer_kind *kind, const fz_objective 
     *o = (fz_optimizer){.kind = kind, .f = f, .options = *options};
     o->self = fz_alloc(1, (size_t)kind->self_bytes);
     o->w = fz_alloc(f->dim, sizeof *o->w);
-    if (o->self && o->w) st = kind->init(o);
+    if (f->n_classes > 1) o->mass = fz_alloc(2 * f->n_classes, sizeof *o->mass);
+    if (o->self && o->w && (o->mass || f->n_classes <= 1)) st = kind->init(o);
   }
   if (st != FZ_OK) fz_fail(err, st, "no memory for the state of optimizer %s", kind->name);
   if (st == FZ_OK && kind->open) st = kind->open(o, err);
@@ -114,6 +117,7 @@ void fz_optimizer_destroy(fz_optimizer **o) {
   if ((*o)->self) (*o)->kind->clear(*o);
   fz_free(&(*o)->self);
   fz_free(&(*o)->w);
+  fz_free(&(*o)->mass);
   fz_free(o);
 }
 
@@ -124,9 +128,25 @@ static fz_status diverged(const fz_optimizer *o, const char *how, fz_error *err)
                  advice, batch);
 }
 
+/* No class dies out for good. */
+static void update_shares(fz_optimizer *o, int64_t images) {
+  const fz_objective *f = o->f;
+  double rate = images >= f->n_images ? 1 : pow((double)o->steps + 2, -o->options.rate_power), all = 0, sum = 0;
+  if (!o->mass || !(o->kind->want & FZ_WANT_GRADIENT)) return;
+  for (ptrdiff_t k = 0; k < f->n_classes; k++) all += o->mass[k];
+  if (all <= 0) return;
+  for (ptrdiff_t k = 0; k < f->n_classes; k++) {
+    f->class_prior[k] += rate * (o->mass[k] / all - f->class_prior[k]);
+    f->class_prior[k] = fmax(f->class_prior[k], LEAST_SHARE);
+    sum += f->class_prior[k];
+  }
+  for (ptrdiff_t k = 0; k < f->n_classes; k++) f->class_prior[k] /= sum;
+}
+
 fz_status fz_optimizer_step(fz_optimizer *o, fz_error *err) {
   const int64_t visited = o->visited;
   const double gain = o->gain;
+  for (ptrdiff_t k = 0; o->mass && k < o->f->n_classes; k++) o->mass[k] = 0;
   fz_status st = o->kind->step(o, err);
   if (st != FZ_OK) {
     o->visited = visited;
@@ -137,12 +157,20 @@ fz_status fz_optimizer_step(fz_optimizer *o, fz_error *err) {
   bool finite = isfinite(o->gain);
   for (ptrdiff_t i = 0; i < o->f->dim; i++) finite = finite && isfinite(o->w[i]);
   if (!finite) return diverged(o, "a parameter is not a finite number", err);
+  update_shares(o, o->visited - visited);
   o->steps++;
   return FZ_OK;
 }
 
 double fz_optimizer_passes(const fz_optimizer *o) {
   return (double)o->visited / (double)o->f->n_images;
+}
+
+static void add_mass(fz_optimizer *o, const int64_t *words) {
+  if (!o->mass) return;
+  double *more = o->mass + o->f->n_classes;
+  o->f->class_mass(o->f->self, words, more);
+  for (ptrdiff_t k = 0; k < o->f->n_classes; k++) o->mass[k] += more[k];
 }
 
 fz_status fz_optimizer_evaluate(fz_optimizer *o, const double *w, const int64_t *tile, int64_t n, int64_t *words,
@@ -152,6 +180,7 @@ fz_status fz_optimizer_evaluate(fz_optimizer *o, const double *w, const int64_t 
   int64_t images = o->f->images(o->f->self, words);
   o->visited += images;
   o->gain = o->f->gain(o->f->self, words) / (double)images;
+  add_mass(o, words);
   if (n == o->f->n_tiles) fz_optimizer_tell(o, w, words);
   return FZ_OK;
 }

@@ -82,7 +82,9 @@ struct fz_optimizer {
   const fz_objective *f;
   fz_optimizer_options options;
   void *self;
-  double *w;       /* [f->dim] the present parameters; owned */
+  double *w; /* [f->dim] the present parameters; owned */
+  double
+      *mass; /* [2][f->n_classes] posterior mass of the classes in this step's evaluations, and scratch; NULL without */
   int64_t steps;   /* taken */
   int64_t visited; /* images evaluated so far */
   double gain;     /* mean gain per image of the last step's evaluation */
@@ -108,6 +110,9 @@ fz_status fz_optimizer_create(const fz_optimizer_kind *kind, const fz_objective 
                               const double *w0, fz_optimizer **out, fz_error *err);
 void fz_optimizer_destroy(fz_optimizer **o);
 /** One update (a batch, or a pass for EM). calls collective where f is.
+ *  With gradients the shares of the classes follow by the M-step that they have in closed form:
+ *  maths   omega_k <- omega_k + rho (mass_k / sum mass - omega_k), mass of the step's evaluations, rho = 1 when those
+ *          were of as many images as there are, else (steps + 2)^-rate_power
  *  When an evaluation fails (FZ_ESTOPPED above all) the optimizer is as before: the step may be taken again later.
  *  fails   FZ_EDIVERGED with advice when w or the gain is no longer finite; then w is not to be used */
 fz_status fz_optimizer_step(fz_optimizer *o, fz_error *err);

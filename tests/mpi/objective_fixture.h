@@ -39,7 +39,7 @@ typedef struct fixture {
   double *w, *moments;
 } fixture;
 
-static inline void build_with(fz_mpi *comm, fixture *x, int threads) {
+static inline void build_classes(fz_mpi *comm, fixture *x, int threads, int classes) {
   fz_error err;
   *x = (fixture){.optics = {.pixel_A = 4, .box = BOX}};
   for (int i = 0; i < N; i++) x->particle[i] = (fz_particle){.ctf.scale = 1, .slice = i};
@@ -54,7 +54,7 @@ static inline void build_with(fz_mpi *comm, fixture *x, int threads) {
                         .shift_radius_px = 1,
                         .shift_sd_px = 1,
                         .turn = fz_rotation_identity(),
-                        .n_classes = 1,
+                        .n_classes = classes,
                         .want = FZ_WANT_MOMENTS | FZ_WANT_GRADIENT,
                         .double_precision = true,
                         .threads = threads,
@@ -70,6 +70,10 @@ static inline void build_with(fz_mpi *comm, fixture *x, int threads) {
   for (int64_t t = 0; t < x->f->n_tiles; t++) x->tile[t] = t;
   fz_random r = fz_random_stream(10, FZ_PURPOSE_TEST, 0, 0);
   for (ptrdiff_t i = 0; i < x->f->dim; i++) x->w[i] = 0.02 * fz_random_normal(&r); /* also outside the support */
+}
+
+static inline void build_with(fz_mpi *comm, fixture *x, int threads) {
+  build_classes(comm, x, threads, 1);
 }
 
 static inline void build(fz_mpi *comm, fixture *x) {

@@ -3,6 +3,7 @@
  * however many of them share a tile. */
 #include "mpi/fault.h"
 #include "objective_fixture.h"
+#include "optim/optimizer.h"
 
 /* Posterior weights below the cutoff (together less than 1e-3) are missing from the gradient, not from the value. */
 static void gradient_is_the_slope(fz_mpi *comm) {
@@ -74,6 +75,33 @@ static void ranks_and_threads_can_share_tiles(fz_mpi *comm) {
   drop(&x);
   drop(&alone);
   fz_mpi_release(&self);
+}
+
+/* All images show one object: the class that has it draws their shares to it, with gradients as with M-steps. */
+static void shares_follow_in_gradient_methods(fz_mpi *comm) {
+  static const char *const name[] = {"em", "gd", "sgd", "svrg"};
+  fixture x, two;
+  fz_error err;
+  build(comm, &x);
+  for (int pass = 0; pass < 4; pass++) {
+    value(&x);
+    x.f->moments(x.f->self, x.words, x.moments);
+    CHECK(x.f->maximize(x.f->self, x.moments, N, 50, x.w, &err) == FZ_OK);
+  }
+  for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
+    fz_optimizer *o;
+    fz_optimizer_options options = fz_optimizer_options_default();
+    options.batch_images = 16;
+    build_classes(comm, &two, 1, 2);
+    for (ptrdiff_t v = 0; v < two.f->dim; v++) two.w[v] = v < x.f->dim ? x.w[v] : 0;
+    CHECK(fz_optimizer_create(fz_optimizer_find(name[i]), two.f, &options, two.w, &o, &err) == FZ_OK);
+    CHECK(two.f->class_prior[0] == 0.5 && two.f->class_prior[1] == 0.5);
+    while (fz_optimizer_passes(o) < 4) CHECK(fz_optimizer_step(o, &err) == FZ_OK);
+    CHECK(two.f->class_prior[0] > 0.7 && fabs(two.f->class_prior[0] + two.f->class_prior[1] - 1) < 1e-12);
+    fz_optimizer_destroy(&o);
+    drop(&two);
+  }
+  drop(&x);
 }
 
 static bool always(void *context) {
@@ -168,8 +196,12 @@ static void its_algebra_takes_its_maps(fz_mpi *comm) {
 }
 
 int main(int argc, char **argv) {
-  void (*const tests[])(fz_mpi *) = {
-      gradient_is_the_slope,    em_never_goes_uphill,       ranks_and_threads_can_share_tiles,
-      one_rank_ends_it_for_all, its_algebra_takes_its_maps, NULL};
+  void (*const tests[])(fz_mpi *) = {gradient_is_the_slope,
+                                     em_never_goes_uphill,
+                                     ranks_and_threads_can_share_tiles,
+                                     shares_follow_in_gradient_methods,
+                                     one_rank_ends_it_for_all,
+                                     its_algebra_takes_its_maps,
+                                     NULL};
   return mpi_test_main(argc, argv, tests);
 }

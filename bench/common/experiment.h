@@ -43,6 +43,7 @@ typedef struct fz_experiment {
   double max_passes;
   double tolerance;                      /* of the stop; 0: none */
   double target;                         /* of F - F*, whose cost the table tells; 0: none */
+  bool measure_end;                      /* metrics are costly: at the last epoch only, elsewhere NAN */
   const fz_experiment_method *reference; /* run only for a lower F*; NULL: none */
 } fz_experiment;
 

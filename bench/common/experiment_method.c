@@ -20,6 +20,7 @@ typedef struct run {
   double event_wall, event_cpu; /* spent until the last such evaluation, or the step */
   double last;                  /* F of the last epoch */
   double last_passes;
+  bool final; /* the epoch under way is the last */
   ptrdiff_t room;
 } run;
 
@@ -82,7 +83,9 @@ static fz_status keep(run *r, const fz_experiment_point *at, const double *w, fz
     rec->metric = metric;
     r->room = room;
   }
-  fz_status st = m > 0 ? r->problem->measure(r->problem->self, w, rec->metric + rec->n * m, err) : FZ_OK;
+  for (int k = 0; k < m; k++) rec->metric[rec->n * m + k] = NAN;
+  bool measured = m > 0 && (r->final || !r->e->measure_end);
+  fz_status st = measured ? r->problem->measure(r->problem->self, w, rec->metric + rec->n * m, err) : FZ_OK;
   if (st == FZ_OK) rec->point[rec->n++] = *at;
   return st;
 }
@@ -103,7 +106,8 @@ static fz_status end_epoch(run *r, const fz_experiment_point *at, const double *
   }
   r->last = at->value;
   r->last_passes = at->passes;
-  return *stop || worth_keeping(rec, at->passes) ? keep(r, at, w, err) : FZ_OK;
+  r->final = r->final || *stop;
+  return r->final || worth_keeping(rec, at->passes) ? keep(r, at, w, err) : FZ_OK;
 }
 
 static fz_experiment_point present(const run *r, double value) {
@@ -128,9 +132,8 @@ static fz_status finish(run *r, fz_error *err) {
   fz_status st = fz_experiment_value(r->problem->f, r->o->w, &value, err);
   const fz_experiment_point at = present(r, value);
   r->last = INFINITY; /* that this differs little from the last epoch is no convergence */
-  if (st == FZ_OK) st = end_epoch(r, &at, r->o->w, &stop, err);
-  if (st == FZ_OK && !stop) st = worth_keeping(r->record, at.passes) ? FZ_OK : keep(r, &at, r->o->w, err);
-  return st;
+  r->final = true;
+  return st == FZ_OK ? end_epoch(r, &at, r->o->w, &stop, err) : st;
 }
 
 static fz_status loop(run *r, double max_passes, fz_error *err) {

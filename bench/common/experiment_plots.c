@@ -82,7 +82,7 @@ static fz_status plot_metrics(const fz_experiment *e, const fz_experiment_result
   int n = 1 + (e->n_metrics > 2 ? 2 : e->n_metrics);
   char path[FZ_PATH_MAX];
   fz_io_panel panel[3];
-  if (e->n_metrics == 0) return FZ_OK;
+  if (e->n_metrics == 0 || e->measure_end) return FZ_OK;
   const double longest = longest_run(result, c);
   for (int p = 0; p < n; p++) {
     make_series(e, result, c, c->passes, p ? c->metric[p - 1] : c->value, series + p * c->n_records);

@@ -28,15 +28,16 @@ static double spent_cpu(const fz_experiment *e, const fz_experiment_record *r, i
 }
 static double to_target(const fz_experiment *e, const fz_experiment_record *r, int k) {
   (void)k;
-  return e->target > 0 ? fz_experiment_passes_to(r, e->target) : NAN;
+  return e->target > 0 && r->end != FZ_END_DIVERGED ? fz_experiment_passes_to(r, e->target) : NAN;
 }
+/* Where a method was before it diverged tells nothing. */
 static double last_excess(const fz_experiment *e, const fz_experiment_record *r, int k) {
   (void)e;
   (void)k;
-  return r->point[r->n - 1].value - r->best;
+  return r->end == FZ_END_DIVERGED ? NAN : r->point[r->n - 1].value - r->best;
 }
 static double last_metric(const fz_experiment *e, const fz_experiment_record *r, int k) {
-  return r->metric[(r->n - 1) * e->n_metrics + k];
+  return r->end == FZ_END_DIVERGED ? NAN : r->metric[(r->n - 1) * e->n_metrics + k];
 }
 
 static spread gather(const fz_experiment *e, const fz_experiment_result *result, int method, quantity of, int k) {

@@ -15,4 +15,9 @@ fz_status fz_thesis_mra_open(void *context, uint64_t seed, fz_experiment_problem
 void fz_thesis_mra_close(void *context, fz_experiment_problem *problem);
 extern const char *const fz_thesis_mra_metric[2];
 
+/** Cryo-EM (4.5.2), density of poses known; metric: relative error of the coefficients after the best rotation. */
+fz_status fz_thesis_cryo_open(void *context, uint64_t seed, fz_experiment_problem *problem, fz_error *err);
+void fz_thesis_cryo_close(void *context, fz_experiment_problem *problem);
+extern const char *const fz_thesis_cryo_metric[1];
+
 #endif

@@ -21,7 +21,7 @@ void fz_io_axis_add(const fz_io_axis *axis, const double *value, ptrdiff_t n, do
 /* Whole decades, at least one. */
 static void settle_log(fz_io_axis *a, double least, double most) {
   if (!(least <= most)) least = most = a->floor > 0 ? a->floor : 1;
-  a->low = pow(10, floor(log10(least) + 1e-9));
+  a->low = fmax(pow(10, floor(log10(least) + 1e-9)), a->floor);
   a->high = pow(10, ceil(log10(most) - 1e-9));
   if (!(a->high > a->low * 5)) a->high = a->low * 10;
 }

@@ -50,6 +50,8 @@ static double rounding(const fz_experiment_result *result) {
   return result->n > 0 ? fmax(pow(10, floor(log10(1e-16 * fmax(fabs(result->record[0].best), 1e-3)))), 1e-17) : 1e-16;
 }
 
+/* Cost on a linear axis, where a linear rate is straight, and on a logarithmic one, where the fast methods have room.
+ */
 static fz_status plot_excess(const fz_experiment *e, const fz_experiment_result *result, const columns *c,
                              fz_io_series *series, const char *dir, fz_error *err) {
   static const char *const name[2] = {"convergence.png", "convergence_seconds.png"};
@@ -58,12 +60,15 @@ static fz_status plot_excess(const fz_experiment *e, const fz_experiment_result 
   for (int k = 0; k < 2 && st == FZ_OK; k++) {
     char path[FZ_PATH_MAX];
     make_series(e, result, c, k ? c->seconds : c->passes, c->excess, series);
-    const fz_io_panel panel = {.x = {.title = title[k]},
+    fz_io_panel panel[2];
+    for (int p = 0; p < 2; p++)
+      panel[p] = (fz_io_panel){.x = {.title = title[k], .scale = p ? FZ_IO_LOG : FZ_IO_LINEAR},
                                .y = {.title = "F - F*", .scale = FZ_IO_LOG, .floor = rounding(result)},
                                .series = series,
                                .n_series = c->n_records};
+    if (k == 0) panel[1].x.floor = 0.5; /* the start, at no cost */
     st = fz_io_path_join(path, dir, name[k], err);
-    if (st == FZ_OK) st = fz_io_plot_panels(path, e->title, &panel, 1, err);
+    if (st == FZ_OK) st = fz_io_plot_panels(path, e->title, panel, 2, err);
   }
   return st;
 }

@@ -83,6 +83,10 @@ static void axes(void **state) {
   assert_int_equal(n, 7);
   for (int i = 0; i < n; i++) labels += tick[i].labelled;
   assert_true(labels >= 2 && labels <= 4);
+  fz_io_axis passes = {.scale = FZ_IO_LOG, .floor = 0.5};
+  fz_io_axis_settle(&passes, 0.5, 300); /* nothing is below the floor, so the axis begins there */
+  assert_float_equal(passes.low, 0.5, 0);
+  assert_float_equal(passes.high, 1000, 1e-9);
   r.axis.floor = 0;
   assert_true(isnan(fz_io_ruler_place(&r, 0)));
 

@@ -12,22 +12,27 @@ extern const fz_optimizer_kind fz_optimizer_em, fz_optimizer_sem, fz_optimizer_i
     fz_optimizer_gd, fz_optimizer_sgd, fz_optimizer_svrg;
 extern const fz_optimizer_kind fz_optimizer_svrg_ii, fz_optimizer_sem_vr_parameters, fz_optimizer_sem_vr_qn,
     fz_optimizer_em_anderson, fz_optimizer_sem_vr_anderson;
+extern const fz_optimizer_kind fz_optimizer_momentum, fz_optimizer_nesterov;
 
-/* One line each, so that lines can be added side by side. */
+/* One line each, not aligned, so that lines can be added side by side. */
+/* clang-format off */
 static const fz_optimizer_kind *const kinds[] = {
-    &fz_optimizer_em,                /**/
-    &fz_optimizer_sem,               /**/
-    &fz_optimizer_incremental,       /**/
-    &fz_optimizer_sem_vr,            /**/
-    &fz_optimizer_gd,                /**/
-    &fz_optimizer_sgd,               /**/
-    &fz_optimizer_svrg,              /**/
-    &fz_optimizer_svrg_ii,           /**/
-    &fz_optimizer_sem_vr_parameters, /**/
-    &fz_optimizer_sem_vr_qn,         /**/
-    &fz_optimizer_em_anderson,       /**/
-    &fz_optimizer_sem_vr_anderson,   /**/
+    &fz_optimizer_em,
+    &fz_optimizer_sem,
+    &fz_optimizer_incremental,
+    &fz_optimizer_sem_vr,
+    &fz_optimizer_gd,
+    &fz_optimizer_sgd,
+    &fz_optimizer_momentum,
+    &fz_optimizer_nesterov,
+    &fz_optimizer_svrg,
+    &fz_optimizer_svrg_ii,
+    &fz_optimizer_sem_vr_parameters,
+    &fz_optimizer_sem_vr_qn,
+    &fz_optimizer_em_anderson,
+    &fz_optimizer_sem_vr_anderson,
 };
+/* clang-format on */
 
 const fz_optimizer_kind *fz_optimizer_at(int index) {
   return index >= 0 && index < (int)(sizeof kinds / sizeof kinds[0]) ? kinds[index] : NULL;
@@ -55,7 +60,8 @@ fz_optimizer_options fz_optimizer_options_default(void) {
 }
 
 int fz_optimizer_want(const fz_optimizer_kind *kind, const fz_optimizer_options *options) {
-  bool steer = options->precondition || options->step_rule == FZ_STEP_AUTO;
+  bool precondition = options->precondition && (kind->takes & FZ_TAKES_PRECONDITION);
+  bool steer = precondition || options->step_rule != FZ_STEP_GIVEN;
   return kind->moments_steer_only && !steer ? kind->want & ~FZ_WANT_MOMENTS : kind->want;
 }
 
@@ -77,6 +83,10 @@ fz_status fz_optimizer_check(const fz_optimizer_kind *kind, const fz_optimizer_o
     return fz_fail(err, FZ_EINVAL, "%s: a memory of %d; it must be at least 1", name, s->memory);
   if ((kind->takes & FZ_TAKES_DAMPING) && !(s->damping >= 0 && isfinite(s->damping)))
     return fz_fail(err, FZ_EINVAL, "%s: a damping of %g; it must be at least 0", name, s->damping);
+  if (kind->needs_damping && !(s->damping > 0))
+    return fz_fail(err, FZ_EINVAL, "%s: a damping of 0; it must be above 0", name);
+  if ((kind->takes & FZ_TAKES_RATE_POWER) && !(s->rate_power >= 0 && s->rate_power <= 1))
+    return fz_fail(err, FZ_EINVAL, "%s: a rate power of %g; it must be between 0 and 1", name, s->rate_power);
   if ((kind->takes & FZ_TAKES_EIGENPAIRS) && (s->hessian_images < 0 || s->hessian_images > n_images))
     return fz_fail(err, FZ_EINVAL, "%s: a Hessian of %lld images; the data have %lld", name,
                    (long long)s->hessian_images, (long long)n_images);
@@ -96,7 +106,8 @@ fz_status fz_optimizer_create(const fz_optimizer_kind *kind, const fz_objective 
   st = FZ_ENOMEM;
   fz_optimizer *o = *out = fz_alloc(1, sizeof *o);
   if (o) {
-    *o = (fz_optimizer){.kind = kind, .f = f, .options = *options};
+    *o = (fz_optimizer){.kind = kind, .f = f, .options = *options, .collapse = fz_collapse_start()};
+    if (!(kind->takes & FZ_TAKES_PRECONDITION)) o->options.precondition = false; /* step.h is not to read it */
     o->self = fz_alloc(1, (size_t)kind->self_bytes);
     o->w = fz_alloc(f->dim, sizeof *o->w);
     if (f->n_classes > 1) o->mass = fz_alloc(2 * f->n_classes, sizeof *o->mass);
@@ -143,6 +154,10 @@ static void update_shares(fz_optimizer *o, int64_t images) {
   for (ptrdiff_t k = 0; k < f->n_classes; k++) f->class_prior[k] /= sum;
 }
 
+static bool guarded(const fz_optimizer *o) {
+  return (o->kind->takes & FZ_TAKES_SAFE_SNAPSHOTS) && (o->options.safeguards & FZ_SAFE_SNAPSHOTS);
+}
+
 fz_status fz_optimizer_step(fz_optimizer *o, fz_error *err) {
   const int64_t visited = o->visited;
   const double gain = o->gain;
@@ -157,6 +172,8 @@ fz_status fz_optimizer_step(fz_optimizer *o, fz_error *err) {
   bool finite = isfinite(o->gain);
   for (ptrdiff_t i = 0; i < o->f->dim; i++) finite = finite && isfinite(o->w[i]);
   if (!finite) return diverged(o, "a parameter is not a finite number", err);
+  bool fell = fz_collapse_seen(&o->collapse, o->gain, o->visited, o->f->n_images);
+  if (fell && !guarded(o)) return diverged(o, "the likelihood has collapsed", err);
   update_shares(o, o->visited - visited);
   o->steps++;
   return FZ_OK;
@@ -200,6 +217,7 @@ void fz_optimizer_state(fz_optimizer *o, fz_state_list *list) {
   fz_state_add_i64(list, "optimizer/steps", &o->steps, "1", "updates taken");
   fz_state_add_i64(list, "optimizer/visited", &o->visited, "1", "images evaluated");
   fz_state_add_f64(list, "optimizer/gain", &o->gain, "nats", "mean log-likelihood gain per image, last evaluation");
+  fz_collapse_state(&o->collapse, list);
   if (o->f->n_classes > 0)
     fz_state_add_array(list, "optimizer/class_prior", FZ_STATE_F64, 1, (int64_t[]){o->f->n_classes}, o->f->class_prior,
                        "1", "shares of the classes");

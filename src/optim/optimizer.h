@@ -8,6 +8,7 @@
 
 #include "core/state.h"
 #include "optim/objective.h"
+#include "optim/collapse.h"
 
 /* How the length of a step along -d is found, d the direction (H^-1 g preconditioned, g plain). */
 typedef enum fz_step_rule {
@@ -23,7 +24,7 @@ enum {
   FZ_SAFE_ALL = 3
 };
 
-/* What an optimizer reads of the options; the rest has no meaning to it. */
+/* What an optimizer reads of the options; the rest has no meaning to it, and no effect. */
 enum {
   FZ_TAKES_BATCH = 1,
   FZ_TAKES_STEP = 2,
@@ -69,6 +70,8 @@ typedef struct fz_optimizer_kind {
   double default_step;     /* of FZ_STEP_AUTO */
   bool moments_steer_only; /* moments serve the preconditioner and the automatic step alone */
   bool needs_algebra;      /* the objective's, for more than vectors */
+  bool needs_damping;      /* damping 0 makes no sense to it */
+  bool keeps_batches;      /* the statistics of every batch stay in memory */
   ptrdiff_t self_bytes;
   fz_status (*init)(fz_optimizer *o);                /* allocate self's arrays */
   fz_status (*open)(fz_optimizer *o, fz_error *err); /* after it what fails for other reasons; NULL: nothing */
@@ -88,6 +91,7 @@ struct fz_optimizer {
   int64_t steps;   /* taken */
   int64_t visited; /* images evaluated so far */
   double gain;     /* mean gain per image of the last step's evaluation */
+  fz_collapse collapse;
   /* For measurements: told F at w whenever all images have been evaluated there, after they were counted. No part of
    * the state. */
   void (*watch)(void *watcher, const double *w, double value);
@@ -114,7 +118,8 @@ void fz_optimizer_destroy(fz_optimizer **o);
  *  maths   omega_k <- omega_k + rho (mass_k / sum mass - omega_k), mass of the step's evaluations, rho = 1 when those
  *          were of as many images as there are, else (steps + 2)^-rate_power
  *  When an evaluation fails (FZ_ESTOPPED above all) the optimizer is as before: the step may be taken again later.
- *  fails   FZ_EDIVERGED with advice when w or the gain is no longer finite; then w is not to be used */
+ *  fails   FZ_EDIVERGED with advice when w or the gain is no longer finite, or the gains have collapsed (collapse.h;
+ * not where FZ_SAFE_SNAPSHOTS takes back what made F higher); then w is not to be used */
 fz_status fz_optimizer_step(fz_optimizer *o, fz_error *err);
 /** Cost-weighted passes so far. */
 double fz_optimizer_passes(const fz_optimizer *o);

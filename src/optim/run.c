@@ -574,12 +574,12 @@ void fz_run_arrays(fz_run *run, fz_state_list *list) {
   if (run->optimizer) fz_optimizer_state(run->optimizer, list);
 }
 
-/* Statistics of batches that incremental EM always keeps, the variance-reduced optimizers if they are allowed to. */
+/* Statistics of batches that some always keep, the variance-reduced optimizers if they are allowed to. */
 static int64_t kept_bytes(const fz_run_settings *s, int rung, int64_t images, int64_t words) {
   int64_t batch = s->optimizer.batch_images ? s->optimizer.batch_images : s->schedule.ladder[rung].batch_images;
   int64_t bytes = 8 * words * (images / batch + 1);
   bool reduced = s->kind->takes & FZ_TAKES_INNER_PASSES && (double)bytes <= s->optimizer.keep_bytes;
-  return reduced || strcmp(s->kind->name, "incremental") == 0 ? bytes : 0;
+  return reduced || s->kind->keeps_batches ? bytes : 0;
 }
 
 int64_t fz_run_bytes(const fz_run_settings *s, const fz_dataset *data, int ranks) {

@@ -15,7 +15,7 @@ static bool wants_lambda(const fz_optimizer *o) {
 }
 
 fz_status fz_step_init(fz_step *s, const fz_optimizer *o) {
-  *s = (fz_step){.pass = -1};
+  *s = (fz_step){.pass = -1, .sufficient = SUFFICIENT};
   s->top = fz_alloc(o->f->dim, sizeof *s->top);
   s->scratch = fz_alloc(o->f->dim, sizeof *s->scratch);
   return s->top && s->scratch ? FZ_OK : FZ_ENOMEM;
@@ -39,28 +39,38 @@ static double norm(const double *x, ptrdiff_t n) {
   return sqrt(sum);
 }
 
-/* Power iteration; |C v| / |v| rises towards lambda. Each starts anew, so that a step that is stopped and taken again
- * finds the same. */
-static fz_status estimate_lambda(fz_step *s, const fz_optimizer *o, const double *moments, const double *w,
-                                 fz_error *err) {
+/* Power iteration with vectors of norm 1; it rises towards lambda (in the norm of S^-1).  Each starts anew, so that a
+ * step that is stopped and taken again finds the same. */
+static fz_status largest_eigenvalue(fz_step *s, const fz_optimizer *o, const double *moments, const double *w,
+                                    fz_linear_map scale, void *context, double *lambda, fz_error *err) {
   const ptrdiff_t n = o->f->dim;
-  const int64_t pass = (int64_t)fz_optimizer_passes(o);
-  double lambda = 0;
-  if (pass == s->pass) return FZ_OK;
   fz_random r = fz_random_stream(o->options.seed, FZ_PURPOSE_PROBE, 0, 0);
+  fz_status st = FZ_OK;
   for (ptrdiff_t i = 0; i < n; i++) s->top[i] = fz_random_normal(&r);
+  double length = norm(s->top, n);
   for (int round = 0; round < ROUNDS; round++) {
-    double length = norm(s->top, n);
-    fz_status st = o->f->curvature(o->f->self, moments, w, s->top, s->scratch, err);
-    if (st != FZ_OK) return st;
-    lambda = norm(s->scratch, n) / length;
-    if (!(lambda > 0 && isfinite(lambda)))
+    for (ptrdiff_t i = 0; i < n; i++) s->top[i] /= length;
+    FZ_TRY(o->f->curvature(o->f->self, moments, w, s->top, s->scratch, err));
+    if (scale)
+      FZ_TRY(scale(context, s->scratch, s->top, err));
+    else
+      memcpy(s->top, s->scratch, sizeof *s->top * (size_t)n);
+    length = norm(s->top, n);
+    if (!(length > 0 && isfinite(length)))
       return fz_fail(err, FZ_EDIVERGED, "the curvature is not positive and finite");
-    for (ptrdiff_t i = 0; i < n; i++) s->top[i] = s->scratch[i] / (lambda * length);
   }
-  s->lambda = lambda;
-  s->pass = pass;
-  return FZ_OK;
+  *lambda = length;
+done:
+  return st;
+}
+
+fz_status fz_step_lambda(fz_step *s, const fz_optimizer *o, const double *moments, const double *w, fz_linear_map scale,
+                         void *context, fz_error *err) {
+  const int64_t pass = (int64_t)fz_optimizer_passes(o);
+  if (!wants_lambda(o) || pass == s->pass) return FZ_OK;
+  fz_status st = largest_eigenvalue(s, o, moments, w, scale, context, &s->lambda, err);
+  if (st == FZ_OK) s->pass = pass;
+  return st;
 }
 
 fz_status fz_step_direction(fz_step *s, const fz_optimizer *o, const double *moments, const double *w, const double *g,
@@ -68,7 +78,7 @@ fz_status fz_step_direction(fz_step *s, const fz_optimizer *o, const double *mom
   const fz_objective *f = o->f;
   if (o->options.precondition) return f->precondition(f->self, moments, o->options.iterations, g, d, err);
   memcpy(d, g, sizeof *d * (size_t)f->dim);
-  return wants_lambda(o) ? estimate_lambda(s, o, moments, w, err) : FZ_OK;
+  return fz_step_lambda(s, o, moments, w, NULL, NULL, err);
 }
 
 double fz_step_size(const fz_step *s, const fz_optimizer *o, bool falling) {
@@ -92,7 +102,7 @@ static fz_status search(fz_step *s, fz_optimizer *o, const double *g, const doub
     st = fz_optimizer_evaluate(o, trial, tile, n, words, err);
     if (st != FZ_OK && st != FZ_EDIVERGED) goto done;
     /* Out of bounds is far uphill. */
-    *taken = st == FZ_OK && fz_optimizer_value(o, words, trial) <= value - SUFFICIENT * eta * slope;
+    *taken = st == FZ_OK && fz_optimizer_value(o, words, trial) <= value - s->sufficient * eta * slope;
     st = FZ_OK;
     if (*taken) s->eta = eta;
   }

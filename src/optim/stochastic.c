@@ -59,6 +59,10 @@ void fz_stochastic_accept(fz_stochastic *s, const fz_optimizer *o) {
   memcpy(s->mean, s->moments, sizeof *s->mean * (size_t)o->f->n_moments);
 }
 
+double fz_stochastic_share(const fz_optimizer *o) {
+  return o->options.step_rule == FZ_STEP_AUTO ? fmin(1, 3 * (1 - o->options.momentum)) : 1;
+}
+
 /* A batch along whose gradient nothing is won is passed over. */
 fz_status fz_stochastic_take(fz_stochastic *s, fz_optimizer *o, const double *gradient, const double *d,
                              fz_error *err) {

@@ -30,6 +30,10 @@ fz_status fz_stochastic_gradient(fz_stochastic *s, fz_optimizer *o, const double
 fz_status fz_stochastic_direction(fz_stochastic *s, fz_optimizer *o, const double *gradient, fz_error *err);
 /** o->w moves along -d by the rule; with this the step is complete. */
 fz_status fz_stochastic_take(fz_stochastic *s, fz_optimizer *o, const double *gradient, const double *d, fz_error *err);
+/** Factor on the automatic step of a method with momentum mu, in which a gradient moves w by eta / (1 - mu) in the end:
+ * min(1, 3 (1 - mu)).  That sum is then at most three times the step of plain descent, whose noise it makes threefold;
+ * measured, more does not pay with small batches (doc/optimizers.md). 1 for other rules. */
+double fz_stochastic_share(const fz_optimizer *o);
 /** For optimizers that move o->w by themselves: the step is complete. */
 void fz_stochastic_accept(fz_stochastic *s, const fz_optimizer *o);
 

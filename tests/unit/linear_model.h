@@ -5,7 +5,10 @@
  *  F       1/N sum_ij k_ij (w_j^2 - 2 x_ij w_j)/2 + RIDGE |w|^2 / 2N, relative to w = 0
  *  EM      w <- s n / (n + RIDGE); optimum w*_j = sum_i k_ij x_ij / (sum_i k_ij + RIDGE);
  *          the error shrinks by exactly rate_j = (1 - mean k_j) N / (N + RIDGE) in each pass
- *  words   [0] images, [1] gain, [2 + j] sums of E[z_j]; fixed point */
+ *  words   [0] images, [1] gain, [2 + j] sums of E[z_j], [2 + DIM + j] of k_ij (w_j - x_ij), the gradient where they
+ *          were evaluated; fixed point
+ *  scale   linear_init_scaled: all k_ij times scale_j, so that coordinates are ill-conditioned; rate_j is near 1 where
+ *          scale_j is small */
 #ifndef FZ_TEST_LINEAR_MODEL_H
 #define FZ_TEST_LINEAR_MODEL_H
 #include <math.h>
@@ -17,7 +20,7 @@
 #include "optim/dense_algebra.h"
 #include "optim/objective.h"
 
-enum { LINEAR_DIM = 3, LINEAR_TILES = 40, LINEAR_WORDS = 2 + LINEAR_DIM, LINEAR_MOST = LINEAR_TILES * 12 };
+enum { LINEAR_DIM = 3, LINEAR_TILES = 40, LINEAR_WORDS = 2 + 2 * LINEAR_DIM, LINEAR_MOST = LINEAR_TILES * 12 };
 static const double linear_ridge = 2;
 
 typedef struct linear_model {
@@ -35,20 +38,25 @@ typedef struct linear_model {
 static inline double linear_word_scale(const linear_model *m) {
   return fz_fixed_scale(m->bound, m->f.n_images);
 }
+static inline double linear_slope_scale(const linear_model *m) {
+  return fz_fixed_scale(2 * m->bound, m->f.n_images);
+}
 static inline double linear_gain_scale(const linear_model *m) {
   return fz_fixed_scale(2 * LINEAR_DIM * m->bound * m->bound, m->f.n_images);
 }
 
 static inline bool linear_add_image(const linear_model *m, int64_t i, const double *w, int64_t *words) {
-  double gain = 0, mean[LINEAR_DIM];
+  double gain = 0, mean[LINEAR_DIM], slope[LINEAR_DIM];
   for (int j = 0; j < LINEAR_DIM; j++) {
-    mean[j] = w[j] + m->k[i][j] * (m->x[i][j] - w[j]);
+    slope[j] = m->k[i][j] * (w[j] - m->x[i][j]);
+    mean[j] = w[j] - slope[j];
     gain += m->k[i][j] * (m->x[i][j] * w[j] - w[j] * w[j] / 2);
     if (!(fabs(mean[j]) < m->bound && fabs(w[j]) < m->bound)) return false;
   }
   words[0]++;
   return fz_fixed_add_f64(words + 1, &gain, 1, linear_gain_scale(m)) &&
-         fz_fixed_add_f64(words + 2, mean, LINEAR_DIM, linear_word_scale(m));
+         fz_fixed_add_f64(words + 2, mean, LINEAR_DIM, linear_word_scale(m)) &&
+         fz_fixed_add_f64(words + 2 + LINEAR_DIM, slope, LINEAR_DIM, linear_slope_scale(m));
 }
 
 static inline fz_status linear_evaluate(void *self, const double *w, const int64_t *tile, int64_t n_tiles,
@@ -92,13 +100,11 @@ static inline fz_status linear_maximize(void *self, const double *moments, doubl
   return FZ_OK;
 }
 
-/* Fisher's identity: the gradient of F is that of -Q, w - s. */
 static inline fz_status linear_gradient(void *self, const int64_t *words, const double *w, double *g, fz_error *err) {
   const linear_model *m = self;
-  double mean[LINEAR_DIM];
   (void)err;
-  linear_moments(m, words, mean);
-  for (int j = 0; j < LINEAR_DIM; j++) g[j] = w[j] - mean[j] + linear_ridge / (double)m->f.n_images * w[j];
+  fz_fixed_to_f64(g, words + 2 + LINEAR_DIM, LINEAR_DIM, linear_slope_scale(m));
+  for (int j = 0; j < LINEAR_DIM; j++) g[j] = g[j] / (double)words[0] + linear_ridge / (double)m->f.n_images * w[j];
   return FZ_OK;
 }
 
@@ -179,7 +185,7 @@ static inline void linear_solve(linear_model *m) {
   }
 }
 
-static inline void linear_init(linear_model *m, double bound) {
+static inline void linear_init_scaled(linear_model *m, double bound, const double *scale) {
   static const double truth[LINEAR_DIM] = {1.5, -2, 0.25}, weight[5] = {0, 0.4, 0.4, 0.8, 0.8};
   *m = (linear_model){.bound = bound, .stop_at = -1};
   for (int t = 0; t < LINEAR_TILES; t++) m->first[t + 1] = m->first[t] + 8 + t % 5;
@@ -206,11 +212,15 @@ static inline void linear_init(linear_model *m, double bound) {
   for (int64_t i = 0; i < m->f.n_images; i++) {
     fz_random r = fz_random_stream(11, FZ_PURPOSE_TEST, 0, (uint64_t)i);
     for (int j = 0; j < LINEAR_DIM; j++) {
-      double k = m->k[i][j] = weight[fz_random_below(&r, 5)], deviate = fz_random_normal(&r);
+      double k = m->k[i][j] = scale[j] * weight[fz_random_below(&r, 5)], deviate = fz_random_normal(&r);
       m->x[i][j] = k > 0 ? truth[j] + deviate / sqrt(k) : 0;
     }
   }
   linear_solve(m);
+}
+
+static inline void linear_init(linear_model *m, double bound) {
+  linear_init_scaled(m, bound, (const double[LINEAR_DIM]){1, 1, 1});
 }
 
 #endif

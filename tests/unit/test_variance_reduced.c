@@ -12,7 +12,7 @@
 enum { BATCHES = 8 }; /* of 50 images, 5 tiles each */
 static const double start[LINEAR_DIM] = {-3, 3, 2};
 static const double usual = 16;
-/* As in test_optimizers.c: 10 roundings below 2^-50 each in one update. */
+/* As in optimizer_fixture.h: 10 roundings below 2^-50 each in one update. */
 static const double exact = 10 * 0x1p-50;
 
 static fz_optimizer_options usual_options(void) {

@@ -49,11 +49,19 @@ static fz_status open_set(fz_voxels *v, fz_error *err) {
   return FZ_OK;
 }
 
+/* With those that it is in. */
 static fz_status make_folder(const fz_voxels *v, const char *name, fz_error *err) {
   char path[1024];
   fz_status st = fz_voxels_path(v, path, sizeof path, name, err);
-  if (st == FZ_OK && mkdir(path, 0777) != 0 && errno != EEXIST)
-    st = fz_fail(err, FZ_EIO, "%s: cannot make this folder: %s", path, strerror(errno));
+  for (char *at = path + 1; st == FZ_OK; at++) {
+    char was = *at;
+    if (was != '/' && was) continue;
+    *at = '\0';
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+      st = fz_fail(err, FZ_EIO, "%s: cannot make this folder: %s", path, strerror(errno));
+    *at = was;
+    if (!was) break;
+  }
   return st;
 }
 
@@ -110,8 +118,7 @@ static fz_status run(fz_mpi *comm, const fz_voxels_settings *s, fz_error *err) {
   FZ_TRY(fz_mpi_agree(comm, fz_voxels_plan(&v, err), err));
   FZ_TRY(fz_mpi_agree(comm, open_set(&v, err), err));
   FZ_TRY(fz_mpi_agree(comm, fz_voxels_check_plan(&v, err), err));
-  if (first) st = make_folder(&v, "", err);
-  if (first && st == FZ_OK) st = make_folder(&v, "maps", err);
+  if (first) st = make_folder(&v, "maps", err);
   FZ_TRY(fz_mpi_agree(comm, st, err));
   FZ_TRY(fz_voxels_judge_open(&v, &v.judge, err));
   FZ_TRY(climb_all(&v, err));

@@ -11,7 +11,7 @@
 #include "model/start.h"
 #include "mpi/objective.h"
 
-enum { START_SHELLS = 3, START_STREAM = 999 };
+enum { START_SHELLS = 3, GRID = 999 /* of this quadrature's rotation, no start's */ };
 
 struct fz_voxels_judge {
   fz_voxels *v;
@@ -31,7 +31,7 @@ static fz_status open_objective(fz_voxels_judge *judge, fz_error *err) {
   fz_voxels *v = judge->v;
   fz_dataset *data = &v->set.data;
   int kmax = fz_voxels_last_kmax(v);
-  fz_random r = fz_random_stream((uint64_t)v->settings->seed, FZ_PURPOSE_GRID_ROTATION, START_STREAM, (uint64_t)kmax);
+  fz_random r = fz_random_stream((uint64_t)v->settings->seed, FZ_PURPOSE_GRID_ROTATION, GRID, (uint64_t)kmax);
   fz_stage_spec spec = {.engine = FZ_ENGINE_POLAR,
                         .turn = fz_rotation_random(&r),
                         .n_classes = 1,

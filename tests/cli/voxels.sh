@@ -9,9 +9,9 @@ bash "$FZ_SOURCE/bench/seven.sh" --n 64 --box 24 --pixel-size 8 --snr 1 --method
 grep -qE '^\| projection matching, no ladder \| [0-9. |-]+$' seven/table.md || { cat seven/table.md; fail "table.md"; }
 for file in curves.png budgets.png maps.png maps/sem_2passes.mrc; do [ -s "seven/$file" ] || fail "no $file"; done
 "$MPIRUN" --oversubscribe -n 2 "$FZ_BUILD/bench_voxels" --particles seven/data/particles.star --truth seven/data/truth.mrc \
-  --method sem --passes 1,2 --ladder 3,4 --every 1 --batch 16 --output two >out.txt 2>&1 || fail "bench_voxels on two ranks"
-for folder in seven two; do grep '^"sem"' $folder/table.csv | cut -d, -f1-8 >$folder.txt; done
-[ "$(grep -c '^"sem",2,' two/curves.csv)" = 3 ] || { cat two/curves.csv; fail "points of the curve"; }
+  --method sem --passes 1,2 --ladder 3,4 --every 1 --batch 16 --output a/two >out.txt 2>&1 || fail "bench_voxels on two ranks"
+for folder in seven a/two; do grep '^"sem"' $folder/table.csv | cut -d, -f1-8 >"$(basename $folder).txt"; done
+[ "$(grep -c '^"sem",2,' a/two/curves.csv)" = 3 ] || { cat a/two/curves.csv; fail "points of the curve"; }
 cmp seven.txt two.txt || fail "two ranks found something else"
 refused() { "$FZ_BUILD/bench_voxels" --output no "${@:2}" >out.txt 2>&1 && fail "bench_voxels took ${*:2}"; grep -q -- "$1" out.txt || fail "no word of $1"; }
 refused 'unknown optimizer' --method nonsense

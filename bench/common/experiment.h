@@ -2,6 +2,7 @@
  * measures against the truth, of cost and of time.
  *  epochs  A method that evaluates all images now and then (a pass of EM, a snapshot) tells F at that point, with the
  *          cost before that evaluation; where nothing does, all images are evaluated once a pass outside of the count.
+ *          Points of methods with FZ_SAFE_SNAPSHOTS where F is higher than at the last epoch, refused or not, are none.
  *  stop    two consecutive epochs differ in F by less than the tolerance (Paul 2024, 4.5.1), the passes are used up, or
  *          the method diverges: not finite, or F above its start by more than 10 (1 + |F|)
  *  F*      the lowest F seen with a seed, by any method

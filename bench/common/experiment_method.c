@@ -5,6 +5,7 @@
 #include "common/experiment_private.h"
 #include "common/machine.h"
 #include "core/memory.h"
+#include "optim/snapshot.h"
 
 /* A run under way: the method's optimizer, and what its last step has shown of F. */
 typedef struct run {
@@ -114,10 +115,20 @@ static fz_experiment_point present(const run *r, double value) {
   return (fz_experiment_point){fz_optimizer_passes(r->o), r->wall, r->cpu, value};
 }
 
+/* A point that a safeguard sends back was not reached, one that it lets pass though F is a little higher is not better.
+ */
+static bool refused(const run *r, double value) {
+  bool safe = r->o->options.safeguards & FZ_SAFE_SNAPSHOTS && r->o->kind->takes & FZ_TAKES_SAFE_SNAPSHOTS;
+  return safe && value > r->last + fz_snapshot_rounding(r->o, value);
+}
+
 /* After a step: an epoch has ended if F was seen, or if a pass has gone by without snapshots. */
 static fz_status look(run *r, bool *stop, fz_error *err) {
   *stop = false;
-  if (r->seen) return r->seen_at.passes > r->last_passes ? end_epoch(r, &r->seen_at, r->seen_w, stop, err) : FZ_OK;
+  if (r->seen) {
+    bool reached = r->seen_at.passes > r->last_passes && !refused(r, r->seen_at.value);
+    return reached ? end_epoch(r, &r->seen_at, r->seen_w, stop, err) : FZ_OK;
+  }
   if (r->o->kind->takes & FZ_TAKES_INNER_PASSES || fz_optimizer_passes(r->o) < r->last_passes + 1) return FZ_OK;
   double value;
   fz_status st = fz_experiment_value(r->problem->f, r->o->w, &value, err);

@@ -232,9 +232,10 @@ static void by_hand(void **state) {
 static void divergence_and_reference(void **state) {
   (void)state;
   static world x;
-  fz_experiment_method method[3] = {plain("GD, step 50", "gd", 40),
+  fz_experiment_method method[4] = {plain("GD, step 50", "gd", 40),
                                     {.label = "EM", .kind = "em", .options = options(40), .max_passes = 4},
-                                    plain("GD, out of bounds", "gd", 40)};
+                                    plain("GD, out of bounds", "gd", 40),
+                                    plain("GD, safe", "gd", 40)};
   const fz_experiment_method reference = {
       .label = "EM, longer", .kind = "em", .options = options(40), .max_passes = 100};
   for (int i = 0; i < 3; i += 2) {
@@ -243,12 +244,19 @@ static void divergence_and_reference(void **state) {
     method[i].options.precondition = false;
     method[i].options.safeguards = 0;
   }
+  method[3].options = method[0].options;
+  method[3].options.safeguards = FZ_SAFE_ALL;
   fz_experiment e = experiment(&x, method, 3);
   e.n_seeds = 1;
   fz_experiment_result alone = run(&e, NULL);
   e.reference = &reference;
+  e.n_methods = 4;
   fz_experiment_result both = run(&e, "diverged");
-  assert_int_equal(both.n, 3);
+  assert_int_equal(both.n, 4);
+  const fz_experiment_record *safe = &both.record[3]; /* what was refused is no epoch */
+  assert_int_equal(safe->end, FZ_END_CONVERGED);
+  assert_true(safe->point[1].passes > 1);
+  for (ptrdiff_t k = 1; k < safe->n; k++) assert_true(safe->point[k].value <= safe->point[k - 1].value + 1e-12);
   for (int i = 0; i < 3; i += 2) {
     assert_int_equal(both.record[i].end, FZ_END_DIVERGED);
     assert_true(strlen(both.record[i].message) > 10);

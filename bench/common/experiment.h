@@ -4,7 +4,7 @@
  *          cost before that evaluation; where nothing does, all images are evaluated once a pass outside of the count.
  *          Points of methods with FZ_SAFE_SNAPSHOTS where F is higher than at the last epoch, refused or not, are none.
  *  stop    two consecutive epochs differ in F by less than the tolerance (Paul 2024, 4.5.1), the passes are used up, or
- *          the method diverges: not finite, or F above its start by more than 10 (1 + |F|)
+ *          the method says that it diverges
  *  F*      the lowest F seen with a seed, by any method
  *  time    of the optimizer's steps alone */
 #ifndef FZ_BENCH_EXPERIMENT_H

@@ -94,12 +94,12 @@ static fz_status keep(run *r, const fz_experiment_point *at, const double *w, fz
 /* The end of an epoch: what was reached, and whether that is the end. */
 static fz_status end_epoch(run *r, const fz_experiment_point *at, const double *w, bool *stop, fz_error *err) {
   fz_experiment_record *rec = r->record;
-  double change = fabs(at->value - r->last), first = rec->point[0].value;
+  double change = fabs(at->value - r->last);
   rec->lowest = fmin(rec->lowest, at->value);
   *stop = true;
-  if (!isfinite(at->value) || at->value > first + 10 * (1 + fabs(first))) {
+  if (!isfinite(at->value)) {
     rec->end = FZ_END_DIVERGED;
-    snprintf(rec->message, sizeof rec->message, "F rose from %.6g to %.6g", first, at->value);
+    snprintf(rec->message, sizeof rec->message, "F is not a finite number");
   } else if (change < r->e->tolerance) {
     rec->end = FZ_END_CONVERGED;
   } else {

@@ -165,10 +165,19 @@ static fz_status prepare(fz_orbit_model *m, const double *w, fz_error *err) {
 
 typedef bool (*tile_adder)(const fz_orbit_model *m, int64_t tile, workspace *s, const void *context);
 
+/* Waking a thread, and waiting for it on a busy machine, costs more than a small sum. */
+static int useful_threads(const fz_orbit_model *m, int64_t n_tiles) {
+  const double least = 4e6; /* operations, about a millisecond */
+  double most = (double)n_tiles * m->tile * m->c.stride * (4.0 * m->c.r + 20) / least;
+  int threads = m->threads < n_tiles ? m->threads : (int)n_tiles;
+  if (threads > most) threads = (int)most;
+  return threads > 1 ? threads : 1;
+}
+
 /* words [n] = the sum over tiles.  Each tile is one thread's work; between tiles sums are integers. */
 static fz_status add_tiles(const fz_orbit_model *m, tile_adder add, const void *context, const int64_t *tile,
                            int64_t n_tiles, int64_t *words, ptrdiff_t n, fz_error *err) {
-  int threads = m->threads < n_tiles ? m->threads : n_tiles > 0 ? (int)n_tiles : 1, bad = 0, poor = 0;
+  int threads = useful_threads(m, n_tiles), bad = 0, poor = 0;
   memset(words, 0, sizeof *words * (size_t)n);
 #pragma omp parallel num_threads(threads) reduction(| : bad, poor)
   {

@@ -402,7 +402,7 @@ static void threads_do_not_change_bits(void **state) {
   double u[32], h[2][32], step[2][32];
   fz_error err = {0};
   for (int threads = 1; threads <= 2; threads++) {
-    problem t = alignment(true, 0, 500, 16, threads);
+    problem t = alignment(true, 0, 20000, 16, threads);
     direction(&t, 1, u);
     evaluate(&t, t.w);
     assert_int_equal(t.f->hessian(t.f->self, t.w, t.tile, t.f->n_tiles, u, h[threads - 1], &err), FZ_OK);

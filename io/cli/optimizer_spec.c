@@ -113,7 +113,7 @@ static const struct {
     {"momentum", FZ_TAKES_MOMENTUM, read_momentum},
     {"memory", FZ_TAKES_MEMORY, read_memory},
     {"eigenpairs", FZ_TAKES_EIGENPAIRS, read_eigenpairs},
-    {"hessian-images", FZ_TAKES_EIGENPAIRS, read_hessian_images},
+    {"hessian-images", FZ_TAKES_HESSIAN_IMAGES, read_hessian_images},
     {"damping", FZ_TAKES_DAMPING, read_damping},
     {"rate-power", FZ_TAKES_RATE_POWER, read_rate_power},
     {"safeguards", FZ_TAKES_SAFE_SNAPSHOTS | FZ_TAKES_SAFE_PAIRS, read_safeguards},

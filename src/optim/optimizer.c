@@ -11,7 +11,8 @@ static const double LEAST_SHARE = 1e-6; /* of a class */
 extern const fz_optimizer_kind fz_optimizer_em, fz_optimizer_sem, fz_optimizer_incremental, fz_optimizer_sem_vr,
     fz_optimizer_gd, fz_optimizer_sgd, fz_optimizer_svrg;
 extern const fz_optimizer_kind fz_optimizer_svrg_ii, fz_optimizer_sem_vr_parameters, fz_optimizer_sem_vr_qn,
-    fz_optimizer_em_anderson, fz_optimizer_sem_vr_anderson;
+    fz_optimizer_em_anderson, fz_optimizer_sem_vr_anderson, fz_optimizer_svrg_i, fz_optimizer_olbfgs,
+    fz_optimizer_hessian_free;
 extern const fz_optimizer_kind fz_optimizer_momentum, fz_optimizer_nesterov;
 
 /* One line each, not aligned, so that lines can be added side by side. */
@@ -26,11 +27,14 @@ static const fz_optimizer_kind *const kinds[] = {
     &fz_optimizer_momentum,
     &fz_optimizer_nesterov,
     &fz_optimizer_svrg,
+    &fz_optimizer_svrg_i,
     &fz_optimizer_svrg_ii,
     &fz_optimizer_sem_vr_parameters,
     &fz_optimizer_sem_vr_qn,
     &fz_optimizer_em_anderson,
     &fz_optimizer_sem_vr_anderson,
+    &fz_optimizer_olbfgs,
+    &fz_optimizer_hessian_free,
 };
 /* clang-format on */
 
@@ -87,7 +91,7 @@ fz_status fz_optimizer_check(const fz_optimizer_kind *kind, const fz_optimizer_o
     return fz_fail(err, FZ_EINVAL, "%s: a damping of 0; it must be above 0", name);
   if ((kind->takes & FZ_TAKES_RATE_POWER) && !(s->rate_power >= 0 && s->rate_power <= 1))
     return fz_fail(err, FZ_EINVAL, "%s: a rate power of %g; it must be between 0 and 1", name, s->rate_power);
-  if ((kind->takes & FZ_TAKES_EIGENPAIRS) && (s->hessian_images < 0 || s->hessian_images > n_images))
+  if ((kind->takes & FZ_TAKES_HESSIAN_IMAGES) && (s->hessian_images < 0 || s->hessian_images > n_images))
     return fz_fail(err, FZ_EINVAL, "%s: a Hessian of %lld images; the data have %lld", name,
                    (long long)s->hessian_images, (long long)n_images);
   if ((kind->takes & FZ_TAKES_EIGENPAIRS) && (s->eigenpairs < 1 || (dim > 0 && s->eigenpairs >= dim)))

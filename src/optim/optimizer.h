@@ -33,11 +33,12 @@ enum {
   FZ_TAKES_INNER_PASSES = 16,
   FZ_TAKES_MOMENTUM = 32,
   FZ_TAKES_MEMORY = 64,
-  FZ_TAKES_EIGENPAIRS = 128, /* and hessian_images */
+  FZ_TAKES_EIGENPAIRS = 128,
   FZ_TAKES_DAMPING = 256,
   FZ_TAKES_RATE_POWER = 512,
   FZ_TAKES_SAFE_SNAPSHOTS = 1024,
-  FZ_TAKES_SAFE_PAIRS = 2048
+  FZ_TAKES_SAFE_PAIRS = 2048,
+  FZ_TAKES_HESSIAN_IMAGES = 4096
 };
 
 typedef struct fz_optimizer_options {
@@ -52,7 +53,7 @@ typedef struct fz_optimizer_options {
   double momentum;        /* momentum, nesterov: 0 <= mu < 1 */
   int memory;             /* pairs of quasi-Newton matrices, gradients of tonga, iterates of Anderson mixing */
   int eigenpairs;         /* svrg-i: r, below dim */
-  int64_t hessian_images; /* svrg-i: images of the subsampled Hessian; 0: a tenth of the data */
+  int64_t hessian_images; /* of a subsampled Hessian; 0: a tenth of the data (svrg-i), no Hessian (hessian-free) */
   double damping;         /* lambda: of Gauss-Newton matrices, times their mean eigenvalue; of tonga's covariance */
   unsigned safeguards;    /* FZ_SAFE_* */
   double keep_bytes;      /* SVRG, sEM-vr: most that kept batch statistics may take, over all ranks (snapshot.h) */

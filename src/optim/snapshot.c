@@ -28,9 +28,11 @@ fz_status fz_snapshot_init(fz_snapshot *s, const fz_optimizer *o) {
   s->w = fz_alloc(f->dim, sizeof *s->w);
   s->sum = fz_alloc(f->dim, sizeof *s->sum);
   s->moments = fz_alloc(f->n_moments, sizeof *s->moments);
+  s->class_prior = fz_alloc(f->n_classes, sizeof *s->class_prior);
   s->held = fz_alloc(n, sizeof *s->held);
   s->order = fz_alloc(n, sizeof *s->order);
-  if (!s->words || !s->reference || !s->w || !s->sum || !s->moments || !s->held || !s->order) return FZ_ENOMEM;
+  if (!s->words || !s->reference || !s->w || !s->sum || !s->moments || !s->class_prior || !s->held || !s->order)
+    return FZ_ENOMEM;
   return s->keeps ? fz_kept_init(&s->kept, f, n) : FZ_OK;
 }
 
@@ -42,6 +44,7 @@ void fz_snapshot_clear(fz_snapshot *s) {
   fz_free(&s->w);
   fz_free(&s->sum);
   fz_free(&s->moments);
+  fz_free(&s->class_prior);
   fz_free(&s->held);
   fz_free(&s->order);
 }
@@ -55,6 +58,9 @@ void fz_snapshot_state(fz_snapshot *s, const fz_optimizer *o, fz_state_list *lis
   if (wants_moments(o))
     fz_state_add_array(list, "optimizer/snapshot_moments", FZ_STATE_F64, 1, (int64_t[]){o->f->n_moments}, s->moments,
                        "1", "statistics of all images at the snapshot");
+  if (o->f->n_classes > 0)
+    fz_state_add_array(list, "optimizer/snapshot_class_prior", FZ_STATE_F64, 1, (int64_t[]){o->f->n_classes},
+                       s->class_prior, "1", "shares of the classes at the snapshot");
   fz_state_add_f64(list, "optimizer/snapshot_value", &s->value, "nats", "lowest F of any snapshot");
   fz_state_add_f64(list, "optimizer/shrink", &s->shrink, "1", "factor on the step after rejections");
   fz_state_add_i64(list, "optimizer/accepted", &s->accepted, "1", "snapshots accepted since that factor changed");
@@ -90,7 +96,7 @@ static fz_status evaluate_batches(fz_snapshot *s, fz_optimizer *o, const double 
     fz_kept_put(&s->kept, b, s->reference);
   }
   o->gain = f->gain(f->self, s->words) / (double)f->images(f->self, s->words);
-  fz_optimizer_tell(o, w, s->words);
+  if (s->batches.n_batches > 1) fz_optimizer_tell(o, w, s->words);
   return FZ_OK;
 }
 
@@ -113,6 +119,14 @@ fz_status fz_snapshot_pass(fz_snapshot *s, fz_optimizer *o, const double *candid
   return isfinite(*value) ? FZ_OK : fz_fail(err, FZ_EDIVERGED, "F is not a finite number");
 }
 
+static void swap_class_prior(fz_snapshot *s, const fz_optimizer *o) {
+  for (ptrdiff_t k = 0; k < o->f->n_classes; k++) {
+    double present = o->f->class_prior[k];
+    o->f->class_prior[k] = s->class_prior[k];
+    s->class_prior[k] = present;
+  }
+}
+
 static void begin_epoch(fz_snapshot *s, fz_optimizer *o) {
   memcpy(o->w, s->w, sizeof *s->w * (size_t)o->f->dim);
   memset(s->sum, 0, sizeof *s->sum * (size_t)o->f->dim);
@@ -124,12 +138,15 @@ void fz_snapshot_accept(fz_snapshot *s, fz_optimizer *o, const double *candidate
   s->value = fmin(value, s->value);
   memmove(s->w, candidate, sizeof *s->w * (size_t)o->f->dim);
   if (wants_moments(o)) o->f->moments(o->f->self, s->words, s->moments);
+  for (ptrdiff_t k = 0; k < o->f->n_classes; k++) s->class_prior[k] = o->f->class_prior[k];
   begin_epoch(s, o);
   if (s->keeps) hold(s, 1);
 }
 
 void fz_snapshot_drop(fz_snapshot *s, fz_optimizer *o) {
+  for (ptrdiff_t k = 0; k < o->f->n_classes; k++) o->f->class_prior[k] = s->class_prior[k];
   begin_epoch(s, o);
+  hold(s, 0); /* the batches are others */
 }
 
 /* A start far away must not make every later step small. */
@@ -170,10 +187,14 @@ void fz_snapshot_judge(fz_snapshot *s, fz_optimizer *o, const double *candidate,
 }
 
 fz_status fz_snapshot_take(fz_snapshot *s, fz_optimizer *o, const double *candidate, bool *accepted, fz_error *err) {
+  const double gain = o->gain;
   double value;
   fz_status st = fz_snapshot_pass(s, o, candidate, &value, err);
   *accepted = false;
-  if (fz_snapshot_retreat(s, o, st)) return FZ_OK;
+  if (fz_snapshot_retreat(s, o, st)) {
+    o->gain = gain;
+    return FZ_OK;
+  }
   if (st == FZ_OK) fz_snapshot_judge(s, o, candidate, value, s->value, accepted);
   return st;
 }
@@ -186,18 +207,28 @@ static int64_t next_batch(fz_snapshot *s) {
   return s->order[visit % n];
 }
 
+static fz_status evaluate_reference(fz_snapshot *s, fz_optimizer *o, const int64_t *tile, int64_t n, fz_error *err) {
+  swap_class_prior(s, o);
+  fz_status st = fz_optimizer_evaluate(o, s->w, tile, n, s->reference, err);
+  swap_class_prior(s, o);
+  return st;
+}
+
 /* Kept only when the whole visit has succeeded: a stop must not make what is done again any cheaper. */
 fz_status fz_snapshot_visit(fz_snapshot *s, fz_optimizer *o, bool *back, fz_error *err) {
   const fz_objective *f = o->f;
   const int64_t b = next_batch(s);
+  const double gain = o->gain;
   int64_t n;
   const int64_t *tile = fz_batches_get(&s->batches, s->partition, b, &n);
-  fz_status st = s->held[b] ? fz_kept_get(&s->kept, f, b, s->reference, err)
-                            : fz_optimizer_evaluate(o, s->w, tile, n, s->reference, err);
+  fz_status st = s->held[b] ? fz_kept_get(&s->kept, f, b, s->reference, err) : evaluate_reference(s, o, tile, n, err);
   *back = false;
   if (st != FZ_OK) return st;
   st = fz_optimizer_evaluate(o, o->w, tile, n, s->words, err);
-  if ((*back = fz_snapshot_retreat(s, o, st))) return FZ_OK;
+  if ((*back = fz_snapshot_retreat(s, o, st))) {
+    o->gain = gain;
+    return FZ_OK;
+  }
   if (st != FZ_OK || !s->keeps || s->held[b]) return st;
   fz_kept_put(&s->kept, b, s->reference);
   s->held[b] = 1;

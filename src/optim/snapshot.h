@@ -16,16 +16,17 @@
 
 typedef struct fz_snapshot {
   fz_batches batches;
-  int64_t *words;     /* [n_words] of all images at the snapshot, after a pass; of the batch at o->w, after a visit */
-  int64_t *reference; /* [n_words] of that batch at the snapshot */
-  double *w, *sum;    /* [dim] the snapshot; sum of the iterates since */
-  double *moments;    /* [n_moments] of all images at the snapshot, where they are wanted */
-  double value;       /* lowest F of any snapshot */
-  double shrink;      /* factor on the step: halved at each rejection, doubled again in quiet times */
-  int64_t accepted;   /* snapshots since the factor changed */
-  int64_t rejected;   /* snapshots so far */
-  int64_t partition;  /* snapshots tried so far; what the batches are dealt by */
-  int64_t inner;      /* updates since the snapshot, the first with its own statistics; -1: no snapshot yet */
+  int64_t *words;      /* [n_words] of all images at the snapshot, after a pass; of the batch at o->w, after a visit */
+  int64_t *reference;  /* [n_words] of that batch at the snapshot */
+  double *w, *sum;     /* [dim] the snapshot; sum of the iterates since */
+  double *moments;     /* [n_moments] of all images at the snapshot, where they are wanted */
+  double *class_prior; /* [n_classes] shares of the classes there */
+  double value;        /* lowest F of any snapshot */
+  double shrink;       /* factor on the step: halved at each rejection, doubled again in quiet times */
+  int64_t accepted;    /* snapshots since the factor changed */
+  int64_t rejected;    /* snapshots so far */
+  int64_t partition;   /* snapshots tried so far; what the batches are dealt by */
+  int64_t inner;       /* updates since the snapshot, the first with its own statistics; -1: no snapshot yet */
   bool keeps;
   fz_kept kept;
   int64_t *held;  /* [n_batches] 1: kept */

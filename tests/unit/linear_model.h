@@ -131,10 +131,10 @@ static inline fz_status linear_curvature(void *self, const double *moments, cons
 
 static inline fz_status linear_hessian(void *self, const double *w, const int64_t *tile, int64_t n_tiles,
                                        const double *v, double *out, fz_error *err) {
-  const linear_model *m = self;
+  linear_model *m = self;
   double k[LINEAR_DIM] = {0}, n = 0;
   (void)w;
-  (void)err;
+  if (m->calls++ == m->stop_at) return fz_fail(err, FZ_ESTOPPED, "stopped");
   for (int64_t t = 0; t < n_tiles; t++)
     for (int64_t i = m->first[tile[t]]; i < m->first[tile[t] + 1]; i++, n++)
       for (int j = 0; j < LINEAR_DIM; j++) k[j] += m->k[i][j];

@@ -267,7 +267,7 @@ static void bad_settings_are_refused(void **state) {
              {set_rate_power_2, FZ_TAKES_RATE_POWER, "it must be between 0 and 1"},
              {set_eigenpairs_0, FZ_TAKES_EIGENPAIRS, "0 eigenpairs of 3 parameters; give 1 to 2"},
              {set_eigenpairs_dim, FZ_TAKES_EIGENPAIRS, "3 eigenpairs of 3 parameters; give 1 to 2"},
-             {set_hessian_401, FZ_TAKES_EIGENPAIRS, "the data have 400"}};
+             {set_hessian_401, FZ_TAKES_HESSIAN_IMAGES, "the data have 400"}};
   linear_model m;
   linear_init(&m, usual);
   for (size_t b = 0; b < sizeof bad / sizeof bad[0]; b++)

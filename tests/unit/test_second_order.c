@@ -8,6 +8,7 @@
 #include "linear_model.h"
 #include "optim/optimizer.h"
 #include "optim/pairs.h"
+#include "optim/subspace.h"
 
 static const double start[LINEAR_DIM] = {-3, 3, 2};
 static const double usual = 16;
@@ -21,6 +22,7 @@ static fz_optimizer_options full_options(const linear_model *m) {
   options.step = 1;
   options.precondition = false;
   options.seed = 5;
+  options.eigenpairs = LINEAR_DIM - 1;
   return options;
 }
 
@@ -182,6 +184,244 @@ static void the_newest_pairs_stay(void **state) {
   assert_int_equal(fz_memory_blocks(), 0);
 }
 
+/* Steps of the Hessian's inverse, whole: the optimum at once from anywhere.  Images with all coordinates seen
+ * (k = 1): then the curvature of Q is the Hessian, and no information is missing. */
+static void see_everything(linear_model *m) {
+  for (int64_t i = 0; i < m->f.n_images; i++)
+    for (int j = 0; j < LINEAR_DIM; j++) {
+      fz_random r = fz_random_stream(12, FZ_PURPOSE_TEST, (uint32_t)j, (uint64_t)i);
+      m->k[i][j] = 1;
+      m->x[i][j] = j - 1 + fz_random_normal(&r);
+    }
+  linear_solve(m);
+}
+
+static void conjugate_gradients_solve_the_complete_problem(void **state) {
+  (void)state;
+  linear_model m;
+  linear_init(&m, usual);
+  see_everything(&m);
+  fz_optimizer_options options = full_options(&m);
+  options.damping = 0;
+  fz_optimizer *o = create(&m, "hessian-free", &options, start);
+  run(o, 1);
+  assert_memory_equal(o->w, start, sizeof start);
+  run(o, 1);
+  assert_true(distance(&m, o->w) < exact);
+  assert_true(fz_optimizer_passes(o) == 2);
+  fz_optimizer_destroy(&o);
+
+  /* With missing coordinates the curvature is an upper bound of the Hessian: as fast as EM, no faster. */
+  linear_init(&m, usual);
+  o = create(&m, "hessian-free", &options, start);
+  run(o, 2);
+  for (int j = 0; j < LINEAR_DIM; j++)
+    assert_true(fabs(o->w[j] - m.optimum[j] - m.rate[j] * (start[j] - m.optimum[j])) < exact);
+  fz_optimizer_destroy(&o);
+
+  /* The Hessian of all images knows what is missing: 3 products at most for three different eigenvalues, one to see
+   * that the start's residual is not zero, one for the promise. */
+  options.hessian_images = m.f.n_images;
+  o = create(&m, "hessian-free", &options, start);
+  run(o, 2);
+  assert_true(distance(&m, o->w) < exact);
+  assert_in_range(o->visited, (2 + 2) * 400, (2 + 5) * 400);
+  fz_optimizer_destroy(&o);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
+/* lambda starts as the share of the mean curvature that was asked for, here the curvature itself (all its eigenvalues
+ * are equal); F gains what the model promised or more, so it falls to 2/3 at each step. */
+static void damping_follows_the_promise(void **state) {
+  (void)state;
+  linear_model m;
+  linear_init(&m, usual);
+  see_everything(&m);
+  fz_optimizer_options options = full_options(&m);
+  options.damping = 0.5;
+  const double curvature = 1 + linear_ridge / (double)m.f.n_images;
+  fz_optimizer *o = create(&m, "hessian-free", &options, start);
+  run(o, 1);
+  fz_state_list list = {0};
+  fz_optimizer_state(o, &list);
+  const double *lambda = fz_state_find(&list, "optimizer/damping")->data;
+  double expect = 0.5 * curvature, error[LINEAR_DIM];
+  for (int j = 0; j < LINEAR_DIM; j++) error[j] = start[j] - m.optimum[j];
+  for (int step = 0; step < 5; step++) {
+    assert_true(fabs(*lambda - expect) < 1e-13);
+    for (int j = 0; j < LINEAR_DIM; j++) error[j] *= expect / (curvature + expect);
+    run(o, 1);
+    expect /= 1.5;
+    for (int j = 0; j < LINEAR_DIM; j++) assert_true(fabs(o->w[j] - m.optimum[j] - error[j]) < exact);
+  }
+  fz_state_clear(&list);
+  fz_optimizer_destroy(&o);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
+/* Without an iteration to solve the damped system in, the last direction is tried again and again, shortened: with the
+ * safeguard it is refused where F rises. */
+static double highest_rise(bool safe) {
+  linear_model m;
+  linear_init(&m, usual);
+  fz_optimizer_options options = full_options(&m);
+  options.damping = 0;
+  options.full_iterations = 1;
+  if (!safe) options.safeguards = 0;
+  fz_optimizer *o = create(&m, "hessian-free", &options, start);
+  run(o, 2);
+  options.full_iterations = 0;
+  o->options.full_iterations = 0;
+  double rise = 0, value = linear_value(&m, o->w);
+  for (int step = 0; step < 4; step++) {
+    run(o, 1);
+    rise = fmax(rise, linear_value(&m, o->w) - value);
+    value = linear_value(&m, o->w);
+  }
+  fz_optimizer_destroy(&o);
+  return rise;
+}
+
+static void steps_uphill_are_refused(void **state) {
+  (void)state;
+  assert_true(highest_rise(true) < 1e-9);
+  assert_true(highest_rise(false) > 0.1);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
+/* r = dim - 1: the last eigenvalue is the one that the others would be set to, so nothing is thrown away. */
+static void all_eigenpairs_make_a_newton_step(void **state) {
+  (void)state;
+  linear_model m;
+  linear_init(&m, usual);
+  fz_optimizer_options options = full_options(&m);
+  options.hessian_images = m.f.n_images;
+  fz_optimizer *o = create(&m, "svrg-i", &options, start);
+  run(o, 2);
+  assert_true(distance(&m, o->w) < exact);
+  assert_int_equal(o->visited, m.f.n_images * (1 + LINEAR_DIM)); /* a pass, and a product per column */
+  fz_optimizer_destroy(&o);
+
+  /* r = 1: along the other two eigenvectors, which are axes, the second largest eigenvalue stands for both. */
+  options.eigenpairs = 1;
+  o = create(&m, "svrg-i", &options, start);
+  run(o, 2);
+  int order[LINEAR_DIM] = {0, 1, 2}; /* by falling eigenvalue, that is by rising rate */
+  for (int a = 0; a < LINEAR_DIM; a++)
+    for (int b = a + 1; b < LINEAR_DIM; b++)
+      if (m.rate[order[b]] < m.rate[order[a]]) {
+        int t = order[a];
+        order[a] = order[b];
+        order[b] = t;
+      }
+  for (int a = 0; a < LINEAR_DIM; a++) {
+    int j = order[a], of = order[a > 1 ? 1 : a];
+    double share = 1 - (1 - m.rate[j]) / (1 - m.rate[of]);
+    assert_true(fabs(o->w[j] - m.optimum[j] - share * (start[j] - m.optimum[j])) < exact);
+  }
+  fz_optimizer_destroy(&o);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
+typedef struct diagonal {
+  ptrdiff_t n;
+  int calls;
+} diagonal;
+
+/* Eigenvalues 10, -9, 8, then 1 and below, on axes turned by a reflection. */
+static double eigenvalue(ptrdiff_t i) {
+  static const double large[3] = {10, -9, 8};
+  return i < 3 ? large[i] : 1 / (double)(i - 2);
+}
+
+static void reflect(ptrdiff_t n, const double *x, double *y) {
+  double part = 0, square = 0;
+  for (ptrdiff_t i = 0; i < n; i++) {
+    part += x[i] * (double)(i % 7 + 1);
+    square += (double)((i % 7 + 1) * (i % 7 + 1));
+  }
+  for (ptrdiff_t i = 0; i < n; i++) y[i] = x[i] - 2 * part / square * (double)(i % 7 + 1);
+}
+
+static fz_status apply_diagonal(void *context, const double *x, double *y, fz_error *err) {
+  diagonal *d = context;
+  double turned[200];
+  (void)err;
+  d->calls++;
+  reflect(d->n, x, turned);
+  for (ptrdiff_t i = 0; i < d->n; i++) turned[i] *= eigenvalue(i);
+  reflect(d->n, turned, y);
+  return FZ_OK;
+}
+
+/* The subspace holds 3 + 8 vectors; what is outside has eigenvalues of at most 1/9, so that after three products the
+ * vectors are right to (1/9/8)^3 = 3e-6 times the condition of a random start (below 10^3), the values to its square.
+ */
+static void subspaces_find_the_leading_pairs(void **state) {
+  (void)state;
+  enum { N = 200, R = 3 };
+  diagonal d = {N, 0};
+  fz_subspace s;
+  fz_error err = {0};
+  double value[R], vector[R * N], unit[N] = {0}, expect[N];
+  assert_int_equal(fz_subspace_init(&s, N, R), FZ_OK);
+  assert_int_equal(fz_subspace_pairs(&s, fz_dense_algebra(), apply_diagonal, &d, 3, R, value, vector, &err), FZ_OK);
+  assert_int_equal(d.calls, (FZ_SUBSPACE_ROUNDS + 1) * (R + FZ_SUBSPACE_PROBES));
+  for (int k = 0; k < R; k++) {
+    assert_true(fabs(value[k] - eigenvalue(k)) < 1e-4);
+    unit[k] = 1;
+    reflect(N, unit, expect);
+    unit[k] = 0;
+    double part = 0;
+    for (int i = 0; i < N; i++) part += expect[i] * vector[k * N + i];
+    assert_true(fabs(fabs(part) - 1) < 1e-5);
+  }
+  fz_subspace_clear(&s);
+
+  /* As many vectors as there are: exact, and no more are drawn. */
+  d.n = 5;
+  assert_int_equal(fz_subspace_init(&s, 5, R), FZ_OK);
+  assert_int_equal(s.columns, 5);
+  assert_int_equal(fz_subspace_pairs(&s, fz_dense_algebra(), apply_diagonal, &d, 3, R, value, vector, &err), FZ_OK);
+  for (int k = 0; k < R; k++) assert_true(fabs(value[k] - eigenvalue(k)) < 1e-12);
+  fz_subspace_clear(&s);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
+/* A batch of all images is no noise: then pairs are exact, and without damping one dimension is solved by the first. */
+static void online_pairs_are_of_one_batch(void **state) {
+  (void)state;
+  linear_model m;
+  linear_init(&m, usual);
+  fz_optimizer_options options = full_options(&m);
+  options.damping = 0;
+  options.step = 0.5;
+  for (int j = 0; j < LINEAR_DIM; j++) {
+    double from[LINEAR_DIM], kappa = (1 - m.rate[j]) * (1 + linear_ridge / (double)m.f.n_images);
+    memcpy(from, m.optimum, sizeof from);
+    from[j] += 1.5;
+    fz_optimizer *o = create(&m, "olbfgs", &options, from);
+    run(o, 1);
+    double first = 1.5 * (1 - 0.5 * kappa); /* H is the identity */
+    assert_true(fabs(o->w[j] - m.optimum[j] - first) < exact);
+    run(o, 1); /* H is 1/kappa; half a step */
+    assert_true(fabs(o->w[j] - m.optimum[j] - first / 2) < exact);
+    assert_true(fz_optimizer_passes(o) == 4);
+    fz_optimizer_destroy(&o);
+  }
+  /* lambda = damping x mean curvature is added to y: H becomes 1/(kappa + lambda). */
+  options.damping = 0.1;
+  double from[LINEAR_DIM], full = 1 + linear_ridge / (double)m.f.n_images, kappa = (1 - m.rate[0]) * full;
+  memcpy(from, m.optimum, sizeof from);
+  from[0] += 1.5;
+  fz_optimizer *o = create(&m, "olbfgs", &options, from);
+  run(o, 2);
+  double expect = 1.5 * (1 - 0.5 * kappa) * (1 - 0.5 * kappa / (kappa + 0.1 * full));
+  assert_true(fabs(o->w[0] - m.optimum[0] - expect) < exact);
+  fz_optimizer_destroy(&o);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
 static void without_algebra_they_say_so(void **state) {
   (void)state;
   linear_model m;
@@ -213,6 +453,12 @@ int main(void) {
                                      cmocka_unit_test(pairs_of_snapshots_converge_superlinearly),
                                      cmocka_unit_test(pairs_of_negative_curvature_are_left_out),
                                      cmocka_unit_test(the_newest_pairs_stay),
+                                     cmocka_unit_test(conjugate_gradients_solve_the_complete_problem),
+                                     cmocka_unit_test(damping_follows_the_promise),
+                                     cmocka_unit_test(steps_uphill_are_refused),
+                                     cmocka_unit_test(all_eigenpairs_make_a_newton_step),
+                                     cmocka_unit_test(subspaces_find_the_leading_pairs),
+                                     cmocka_unit_test(online_pairs_are_of_one_batch),
                                      cmocka_unit_test(without_algebra_they_say_so)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,7 @@ static fz_optimizer_options usual_options(void) {
   options.step_rule = FZ_STEP_GIVEN;
   options.step = 0.3;
   options.seed = 5;
+  options.eigenpairs = LINEAR_DIM - 1;
   return options;
 }
 

@@ -39,7 +39,7 @@ typedef struct source {
 /* A run is read through its own descriptor: data sets have more stacks than a process may hold open. */
 static fz_status read_run(const source *s, place from, int count, float *pixels, fz_error *err) {
   fz_io_mrc *mrc;
-  fz_status st = fz_io_mrc_open(s->path[from.stack], &mrc, err);
+  fz_status st = fz_io_mrc_open_part(s->path[from.stack], &mrc, err);
   if (st != FZ_OK) return st;
   const fz_io_mrc_header *h = fz_io_mrc_header_view(mrc);
   if (h->nx != s->box || h->ny != s->box)
@@ -195,7 +195,7 @@ static fz_status copy_places(source *s, const fz_particles *table, fz_error *err
 /* last [n_stacks]: highest image asked of each stack, -1 for none */
 static fz_status check_stack(source *s, int stack, int64_t last, fz_error *err) {
   fz_io_mrc *mrc;
-  fz_status st = fz_io_mrc_open(s->path[stack], &mrc, err);
+  fz_status st = fz_io_mrc_open_part(s->path[stack], &mrc, err);
   if (st != FZ_OK) return st;
   const fz_io_mrc_header *h = fz_io_mrc_header_view(mrc);
   if (s->box == 0) s->box = (int)h->nx;

@@ -13,8 +13,9 @@
  *  `cache_bytes` bounds the pixels kept in memory (float32); less than one image means no cache and no reading ahead.
  *  owns    *out: the caller, fz_io_images_close; the table is copied as far as needed and may go away
  *  calls   local.  out->read is thread-safe; out->prefetch returns at once and drops what does not fit its queue
- *  fails   FZ_EINPUT naming stack and image: missing, truncated, not square, unequal boxes, image beyond the stack;
- *          FZ_ENOMEM, FZ_EIO */
+ *          images that a truncated stack has lost fail when they are read, naming the stack
+ *  fails   FZ_EINPUT naming stack and image: missing, not square, unequal boxes, image beyond the stack; FZ_ENOMEM,
+ *          FZ_EIO */
 fz_status fz_io_images_open(const fz_particles *table, int64_t cache_bytes, fz_images *out, fz_error *err);
 
 /** Stop the thread and free everything; no read may be running.  Accepts a zeroed source. */

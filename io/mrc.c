@@ -19,7 +19,7 @@ struct fz_io_mrc {
   fz_io_mrc_header header;
 };
 
-fz_status fz_io_mrc_open(const char *path, fz_io_mrc **out, fz_error *err) {
+fz_status fz_io_mrc_open_part(const char *path, fz_io_mrc **out, fz_error *err) {
   fz_status st = FZ_OK;
   unsigned char bytes[FZ_MRC_HEADER_BYTES];
   struct stat info;
@@ -49,6 +49,15 @@ fz_status fz_io_mrc_open(const char *path, fz_io_mrc **out, fz_error *err) {
 done:
   fz_io_mrc_close(&mrc);
   return st;
+}
+
+fz_status fz_io_mrc_open(const char *path, fz_io_mrc **out, fz_error *err) {
+  fz_status st = fz_io_mrc_open_part(path, out, err);
+  if (st != FZ_OK || (*out)->header.whole == (*out)->header.nz) return st;
+  char text[400];
+  fz_io_mrc_say_truncated(&(*out)->header, text, (int)sizeof text);
+  fz_io_mrc_close(out);
+  return fz_fail(err, FZ_EINPUT, "%s: %s", path, text);
 }
 
 void fz_io_mrc_close(fz_io_mrc **mrc) {
@@ -127,6 +136,9 @@ fz_status fz_io_mrc_read_slices(const fz_io_mrc *mrc, int64_t first, int64_t cou
   if (first < 0 || count < 0 || first > h->nz - count)
     return fz_fail(err, FZ_EINPUT, "%s: images %lld to %lld were asked for, but it has %lld", mrc->path,
                    (long long)first + 1, (long long)(first + count), (long long)h->nz);
+  if (first + count > h->whole)
+    return fz_fail(err, FZ_EINPUT, "%s: truncated: it ends within image %lld of %lld; copy it again", mrc->path,
+                   (long long)h->whole + 1, (long long)h->nz);
   int64_t plane = h->nx * h->ny, n = plane * count;
   int64_t offset = h->data_offset + first * plane * fz_io_mrc_mode_bytes(h->mode);
   if (h->mode != 2) return read_narrow(mrc, offset, (ptrdiff_t)n, pixels, err);

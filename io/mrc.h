@@ -23,6 +23,7 @@ typedef struct fz_io_mrc_header {
   double minimum, maximum, mean, rms; /* as the header states them; often unset */
   int64_t data_offset;                /* bytes before the first pixel: 1024 and the extended header */
   int64_t file_bytes;
+  int64_t whole;  /* sections that the file holds to their end: nz, or fewer when it is truncated */
   char label[81]; /* the first label, without trailing blanks */
 } fz_io_mrc_header;
 
@@ -32,6 +33,11 @@ typedef struct fz_io_mrc fz_io_mrc;
  *  owns    *out: the caller, fz_io_mrc_close.  calls local
  *  fails   FZ_EINPUT: missing, not an MRC file, unknown mode, truncated (with expected and actual bytes); FZ_ENOMEM */
 fz_status fz_io_mrc_open(const char *path, fz_io_mrc **out, fz_error *err);
+/** The same for stacks of which some images may be missing at the end: a truncated file is opened, and reading images
+ *  beyond `whole` fails with FZ_EINPUT. */
+fz_status fz_io_mrc_open_part(const char *path, fz_io_mrc **out, fz_error *err);
+/** The sentence that says how much of a truncated file is missing, in text [room]. */
+void fz_io_mrc_say_truncated(const fz_io_mrc_header *header, char *text, int room);
 void fz_io_mrc_close(fz_io_mrc **mrc);
 const fz_io_mrc_header *fz_io_mrc_header_view(const fz_io_mrc *mrc);
 

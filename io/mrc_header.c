@@ -1,6 +1,7 @@
 #include "io/mrc_header.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/log.h"
@@ -160,18 +161,20 @@ fz_status fz_io_mrc_header_decode(const char *path, const unsigned char *bytes, 
   if (size == 0)
     return fz_fail(err, FZ_EINPUT, "%s: MRC mode %d (%s) is not read; convert it to mode 2 (32-bit real)", path,
                    h->mode, h->mode == 101 ? "4-bit integers" : "complex numbers");
-  __extension__ typedef __int128 wide;
-  wide expected = (wide)h->nx * h->ny * h->nz * size + h->data_offset;
-  if (expected > file_bytes) {
-    double missing = (double)(expected - file_bytes);
-    return fz_fail(
-        err, FZ_EINPUT,
-        "%s: truncated: the header says %lld x %lld x %lld pixels of mode %d, which take %.0f bytes, but the "
-        "file has %lld (%.0f missing); copy it again",
-        path, (long long)h->nx, (long long)h->ny, (long long)h->nz, h->mode, (double)expected, (long long)file_bytes,
-        missing);
-  }
+  int64_t section = h->nx * h->ny * size; /* edges are at most 2^20: no overflow */
+  int64_t there = file_bytes < h->data_offset ? 0 : (file_bytes - h->data_offset) / section;
+  h->whole = there < h->nz ? there : h->nz;
   return FZ_OK;
+}
+
+void fz_io_mrc_say_truncated(const fz_io_mrc_header *h, char *text, int room) {
+  double expected =
+      (double)h->nx * (double)h->ny * (double)h->nz * fz_io_mrc_mode_bytes(h->mode) + (double)h->data_offset;
+  snprintf(text, (size_t)room,
+           "truncated: the header says %lld x %lld x %lld pixels of mode %d, which take %.0f bytes, but the file has "
+           "%lld (%.0f missing); copy it again",
+           (long long)h->nx, (long long)h->ny, (long long)h->nz, h->mode, expected, (long long)h->file_bytes,
+           expected - (double)h->file_bytes);
 }
 
 static void put_int(unsigned char *bytes, int at, int64_t value) {

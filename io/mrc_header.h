@@ -5,7 +5,7 @@
 
 enum { FZ_MRC_HEADER_BYTES = 1024 };
 
-/** Decode and judge a header.  file_bytes is the file's length.
+/** Decode and judge a header.  file_bytes is the file's length; a file shorter than its header says is no failure here.
  *  fails   FZ_EINPUT with one message naming `path` */
 fz_status fz_io_mrc_header_decode(const char *path, const unsigned char *bytes, int64_t file_bytes,
                                   fz_io_mrc_header *header, fz_error *err);

@@ -11,15 +11,21 @@
 #include "io/npy.h"
 #include "io/particles_parts.h"
 
-void fz_io_particles_note(fz_io_particles *p, const char *format, ...) {
-  char text[400];
+void fz_io_particles_note(fz_io_particles *p, int64_t line, const char *label, const char *advice, const char *format,
+                          ...) {
+  char text[400], name[80], whole[800];
   if (p->notes == FZ_PARTICLES_NOTES) return;
   va_list args;
   va_start(args, format);
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  char *copy = fz_strdup(text);
-  if (copy) p->note[p->notes++] = copy;
+  snprintf(name, sizeof name, "%s%s", p->cs || label[0] == '_' ? "" : "_", label);
+  fz_io_finding finding = {
+      .at = {.file = p->path, .line = line, .rows = p->cs, .label = name}, .text = text, .advice = (char *)advice};
+  fz_io_finding_message(&finding, whole, (int)sizeof whole);
+  fz_io_note *note = &p->note[p->notes];
+  *note = (fz_io_note){line, fz_strdup(name), fz_strdup(text), fz_strdup(advice), fz_strdup(whole)};
+  p->notes++;
 }
 
 void fz_io_particles_destroy(fz_io_particles **pp) {
@@ -30,13 +36,24 @@ void fz_io_particles_destroy(fz_io_particles **pp) {
   fz_io_names_clear(&p->stacks);
   fz_free(&p->found);
   fz_free(&p->elsewhere);
-  for (int i = 0; i < p->notes; i++) fz_free(&p->note[i]);
+  for (int i = 0; i < p->notes; i++) {
+    fz_free(&p->note[i].label);
+    fz_free(&p->note[i].text);
+    fz_free(&p->note[i].advice);
+    fz_free(&p->note[i].whole);
+  }
+  if (p->own_findings) fz_io_findings_destroy(&p->findings);
+  fz_free(&p->bad_group);
+  fz_free(&p->holds);
+  fz_free(&p->kept.particle);
+  fz_free(&p->row_of);
+  fz_free(&p->reason);
   fz_free(&p->path);
   fz_free(pp);
 }
 
 const fz_particles *fz_io_particles_table(const fz_io_particles *p) {
-  return &p->table;
+  return p->row_of ? &p->kept : &p->table;
 }
 const char *fz_io_particles_path(const fz_io_particles *p) {
   return p->path;
@@ -54,7 +71,7 @@ int fz_io_particles_unsupported_count(const fz_io_particles *p) {
   return p->notes;
 }
 const char *fz_io_particles_unsupported(const fz_io_particles *p, int i) {
-  return p->note[i];
+  return p->note[i].whole ? p->note[i].whole : "";
 }
 
 /* RELION and cryoSPARC name stacks from the project's folder, in or above which the particle file lies: after the
@@ -91,7 +108,7 @@ static fz_status locate_stacks(fz_io_particles *p, fz_error *err) {
 
 static void complete_group(fz_optics *optics, const char *stack) {
   fz_io_mrc *mrc;
-  if (fz_io_mrc_open(stack, &mrc, NULL) != FZ_OK) return;
+  if (fz_io_mrc_open_part(stack, &mrc, NULL) != FZ_OK) return;
   const fz_io_mrc_header *h = fz_io_mrc_header_view(mrc);
   if (optics->box == 0 && h->nx == h->ny) optics->box = (int)h->nx;
   if (optics->pixel_A == 0) optics->pixel_A = h->voxel_A[0];
@@ -126,11 +143,17 @@ static void origins_to_angstrom(fz_io_particles *p) {
   }
 }
 
-static fz_status read_set(const char *path, bool images_optional, fz_io_particles **out, fz_error *err) {
+static fz_status read_set(const char *path, bool images_optional, fz_io_findings *findings, fz_io_particles **out,
+                          fz_error *err) {
   fz_status st = FZ_OK;
   *out = NULL;
   fz_io_particles *p = fz_alloc(1, sizeof *p);
-  if (!p || !(p->path = fz_strdup(path))) {
+  if (p) {
+    p->path = fz_strdup(path);
+    p->own_findings = !findings;
+    p->findings = findings ? findings : fz_io_findings_create(true);
+  }
+  if (!p || !p->path || !p->findings) {
     st = fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
     goto done;
   }
@@ -147,11 +170,16 @@ done:
 }
 
 fz_status fz_io_particles_read(const char *path, fz_io_particles **out, fz_error *err) {
-  return read_set(path, false, out, err);
+  return read_set(path, false, NULL, out, err);
+}
+
+fz_status fz_io_particles_read_noting(const char *path, fz_io_findings *findings, fz_io_particles **out,
+                                      fz_error *err) {
+  return read_set(path, false, findings, out, err);
 }
 
 fz_status fz_io_particles_read_poses(const char *path, fz_io_particles **out, fz_error *err) {
-  fz_status st = read_set(path, true, out, err);
+  fz_status st = read_set(path, true, NULL, out, err);
   if (st != FZ_OK) return st;
   if (!(*out)->poses)
     st = fz_fail(err, FZ_EINPUT, "%s: it lacks one of _rlnAngleRot, _rlnAngleTilt, _rlnAnglePsi (alignments3D/pose)",

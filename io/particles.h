@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "core/status.h"
+#include "io/findings.h"
 #include "model/particle.h"
 
 typedef struct fz_io_particles fz_io_particles;
@@ -18,6 +19,11 @@ typedef struct fz_io_particles fz_io_particles;
  *  owns    *out: the caller, fz_io_particles_destroy.  calls local
  *  fails   FZ_EINPUT with one message naming file, line and label; FZ_EIO, FZ_ENOMEM */
 fz_status fz_io_particles_read(const char *path, fz_io_particles **out, fz_error *err);
+
+/** The same with everything that is wrong going to `findings` (borrowed until *out is destroyed).  When these collect,
+ *  rows that cannot be understood are left out of the table, and reading fails only where nothing is left to be read:
+ *  such a set is for checking, not for writing. */
+fz_status fz_io_particles_read_noting(const char *path, fz_io_findings *findings, fz_io_particles **out, fz_error *err);
 
 /** The same for files that may list poses only: without image names, particles have slice = row and stack = 0 of no
  *  stacks.  Fails FZ_EINPUT when the angles are missing. */
@@ -47,11 +53,30 @@ const char *fz_io_particles_unsupported(const fz_io_particles *p, int i);
 /** A STAR column of this label (without '_') is read; others are only kept and written back. */
 bool fz_io_particles_uses_label(const char *label);
 
-/** Refuse what cannot be reconstructed from: unsupported features, unknown or unequal pixel sizes and boxes, stacks
- * that are missing, truncated, of another box than the table says, or shorter than an image number.  A pixel size that
- *  differs from the stacks' headers by more than 1 % is warned of once (fz_log).  Reads one header per stack.
- *  calls   local;  fails FZ_EINPUT with one message naming file, line, label or optics group, and what to do */
-fz_status fz_io_particles_require_supported(const fz_io_particles *p, fz_error *err);
+/** Everything that stands between the set and a reconstruction, and what makes one doubtful (warnings): unsupported
+ *  features; unknown or unequal pixel sizes and boxes; numbers that look like another unit's; images named twice;
+ *  half-sets; stacks that are missing, truncated, of another box than the table says, or shorter than an image number.
+ *  Reads one header per stack.
+ *  calls   local;  fails FZ_EINPUT at the first error unless `findings` collect; FZ_ENOMEM */
+fz_status fz_io_particles_check(fz_io_particles *p, fz_io_findings *findings, fz_error *err);
+/** The same for those who go on only if there is no error, and need every image: the first error fails, a truncated
+ *  stack is one, warnings are logged. */
+fz_status fz_io_particles_require_supported(fz_io_particles *p, fz_error *err);
+/** The smallest box that is reconstructed. */
+enum { FZ_IO_BOX_LEAST = 12 };
+/** An error for images in smaller boxes.  As fz_io_particles_check. */
+fz_status fz_io_particles_check_box(fz_io_particles *p, fz_io_findings *findings, fz_error *err);
+/** After a check: image i can be looked at, as far as table and headers say. */
+bool fz_io_particles_image_usable(const fz_io_particles *p, int64_t i);
+
+/** Take the particles with fault[i] != 0 (fz_image_fault) out of the set, once: the table then holds the others, in
+ *  their order, as if the file had only these, and so does what is written of the set.
+ *  calls   local.  fails FZ_ENOMEM, the set is then as it was */
+fz_status fz_io_particles_exclude(fz_io_particles *p, const uint8_t *fault, fz_error *err);
+int64_t fz_io_particles_excluded(const fz_io_particles *p);
+/** Write the particles that were taken out, as the file has them (and as earlier writes have changed its columns), with
+ *  a column frazilExclusionReason.  local, one caller per path.  fails FZ_EIO, FZ_ENOMEM */
+fz_status fz_io_particles_write_excluded(fz_io_particles *p, const char *path, const char *comment, fz_error *err);
 
 /* A column to set: number or text [n particles], in the table's order. Whole numbers are written as such. */
 typedef struct fz_io_particles_column {

@@ -3,6 +3,7 @@
  * to image coordinates; shifts keep their sign: origin = shift * psize source  the conventions of both programs as
  * pyem's csparc2star applies them (Asarnow, Palovcak, Cheng 2019) */
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,12 +59,23 @@ static double get(const view *v, const fz_io_npy_field *f, int64_t row, int i, d
   return f ? fz_io_npy_number(&v->npy, f, row, i) : otherwise;
 }
 
+static fz_status wrong(const view *v, int64_t row, const char *label, const char *kind, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+static fz_status wrong(const view *v, int64_t row, const char *label, const char *kind, const char *format, ...) {
+  char text[300];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  const fz_io_place at = {.file = v->p->path, .line = row + 1, .rows = true, .label = label};
+  return fz_io_findings_add(v->p->findings, FZ_FINDING_ERROR, &at, kind, "", v->err, "%s", text);
+}
+
 static fz_status group_of_row(view *v, int64_t row, int32_t *group) {
   fz_particles *t = &v->p->table;
   double box = get(v, v->f.shape, row, 0, 0);
   if (!(box >= 0 && box <= 1 << 16) || !(get(v, v->f.shape, row, 1, box) == box))
-    return fz_fail(v->err, FZ_EINPUT, "%s: row %lld: blob/shape: %g x %g is no square image", v->p->path,
-                   (long long)row + 1, box, get(v, v->f.shape, row, 1, box));
+    return wrong(v, row, "blob/shape", "box", "%g x %g is no square image", box, get(v, v->f.shape, row, 1, box));
   fz_optics o = {.voltage_kV = get(v, v->f.kv, row, 0, 0),
                  .cs_mm = get(v, v->f.cs, row, 0, 0),
                  .amplitude_contrast = get(v, v->f.contrast, row, 0, 0),
@@ -71,11 +83,11 @@ static fz_status group_of_row(view *v, int64_t row, int32_t *group) {
                  .box = (int)box,
                  .has_ctf = v->f.df1 != NULL};
   if (v->f.psize && !(o.pixel_A > 0))
-    return fz_fail(v->err, FZ_EINPUT, "%s: row %lld: blob/psize_A is %g; it must be positive", v->p->path,
-                   (long long)row + 1, o.pixel_A);
-  if (!isfinite(o.voltage_kV) || !isfinite(o.cs_mm) || !isfinite(o.amplitude_contrast) || !isfinite(o.pixel_A))
-    return fz_fail(v->err, FZ_EINPUT, "%s: row %lld: a ctf or blob field is not a finite number", v->p->path,
-                   (long long)row + 1);
+    return wrong(v, row, "blob/psize_A", "pixel-size", "the pixel size is %g A; it must be positive", o.pixel_A);
+  const double number[] = {o.voltage_kV, o.cs_mm, o.amplitude_contrast, o.pixel_A};
+  static const char *const name[] = {"ctf/accel_kv", "ctf/cs_mm", "ctf/amp_contrast", "blob/psize_A"};
+  for (int i = 0; i < 4; i++)
+    if (!isfinite(number[i])) return wrong(v, row, name[i], "not-a-number", "not a finite number");
   for (int g = 0; g < t->n_optics; g++) {
     const fz_optics *known = &t->optics[g];
     if (known->voltage_kV == o.voltage_kV && known->cs_mm == o.cs_mm && known->pixel_A == o.pixel_A &&
@@ -85,8 +97,9 @@ static fz_status group_of_row(view *v, int64_t row, int32_t *group) {
     }
   }
   if (t->n_optics == 1000)
-    return fz_fail(v->err, FZ_EINPUT, "%s: more than 1000 different sets of voltage, Cs, contrast and pixel size",
-                   v->p->path);
+    return fz_io_findings_stop(v->p->findings, &(fz_io_place){.file = v->p->path, .line = row + 1, .rows = true},
+                               "optics-groups", "are the fields right?", v->err,
+                               "more than 1000 different sets of voltage, Cs, contrast and pixel size");
   fz_optics *grown = fz_realloc(t->optics, t->n_optics + 1, sizeof *grown);
   if (!grown) return fz_fail(v->err, FZ_ENOMEM, "%s: no memory", v->p->path);
   t->optics = grown;
@@ -127,10 +140,9 @@ static fz_status read_stack(const view *v, int64_t row, fz_particle *q) {
     path++;
     length--;
   }
-  if (length == 0)
-    return fz_fail(v->err, FZ_EINPUT, "%s: row %lld: blob/path is empty", v->p->path, (long long)row + 1);
-  if (index < 0 || index != floor(index))
-    return fz_fail(v->err, FZ_EINPUT, "%s: row %lld: blob/idx is %g", v->p->path, (long long)row + 1, index);
+  if (length == 0) return wrong(v, row, "blob/path", "no-name", "the name of the stack is empty");
+  if (!(index >= 0 && index <= 1e15 && index == floor(index)))
+    return wrong(v, row, "blob/idx", "image-number", "%g is no image number", index);
   q->slice = (int64_t)index;
   q->stack = fz_io_names_index(&v->p->stacks, path, length);
   return q->stack >= 0 ? FZ_OK : fz_fail(v->err, FZ_ENOMEM, "%s: no memory", v->p->path);
@@ -138,22 +150,21 @@ static fz_status read_stack(const view *v, int64_t row, fz_particle *q) {
 
 /* Numbers from a damaged file must not reach the arithmetic. */
 static fz_status check_finite(const view *v, int64_t row, const fz_particle *q) {
-  const double all[] = {q->rot_deg,
-                        q->tilt_deg,
-                        q->psi_deg,
-                        q->origin_x_A,
-                        q->origin_y_A,
-                        q->ctf.defocus_u_A,
-                        q->ctf.defocus_v_A,
-                        q->ctf.defocus_angle_deg,
-                        q->ctf.phase_shift_deg,
-                        q->ctf.b_factor_A2,
-                        q->ctf.scale};
-  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-    if (!isfinite(all[i]))
-      return fz_fail(v->err, FZ_EINPUT, "%s: row %lld: a CTF or alignments3D field is not a finite number", v->p->path,
-                     (long long)row + 1);
-  return FZ_OK;
+  const struct {
+    const char *label;
+    double value;
+  } all[] = {{"alignments3D/pose", q->rot_deg + q->tilt_deg + q->psi_deg},
+             {"alignments3D/shift", q->origin_x_A + q->origin_y_A},
+             {"ctf/df1_A", q->ctf.defocus_u_A},
+             {"ctf/df2_A", q->ctf.defocus_v_A},
+             {"ctf/df_angle_rad", q->ctf.defocus_angle_deg},
+             {"ctf/phase_shift_rad", q->ctf.phase_shift_deg},
+             {"ctf/bfactor", q->ctf.b_factor_A2},
+             {"ctf/scale", q->ctf.scale}};
+  fz_status st = FZ_OK;
+  for (size_t i = 0; i < sizeof all / sizeof all[0] && st == FZ_OK; i++)
+    if (!isfinite(all[i].value)) st = wrong(v, row, all[i].label, "not-a-number", "not a finite number");
+  return st;
 }
 
 static void note_aberrations(view *v) {
@@ -164,13 +175,12 @@ static void note_aberrations(view *v) {
     for (int64_t row = 0; f && row < v->npy.rows && !noted; row++)
       for (int i = 0; i < f->count && !noted; i++) {
         if (get(v, f, row, i, 0) == 0) continue;
-        fz_io_particles_note(v->p, "%s: row %lld: %s: this aberration is not corrected for yet", v->p->path,
-                             (long long)row + 1, names[k]);
+        fz_io_particles_note(v->p, row + 1, names[k], "", "this aberration is not corrected for yet");
         noted = true;
       }
   }
   if (!v->f.df1 && v->f.sign && get(v, v->f.sign, 0, 0, 1) < 0)
-    fz_io_particles_note(v->p, "%s: blob/sign -1 without ctf fields: give a .cs file that has them", v->p->path);
+    fz_io_particles_note(v->p, 1, "blob/sign", "give a .cs file that has them", "-1 without ctf fields");
 }
 
 /* split counts from 0 in one file and from 1 in another: the smallest value decides. */
@@ -182,32 +192,38 @@ static void read_subsets(view *v) {
     most = fmax(most, get(v, v->f.split, i, 0, 0));
   }
   if (most - least > 1 || least < 0 || most > 2 || most == least) return;
-  for (int64_t i = 0; i < v->npy.rows; i++)
-    v->p->table.particle[i].subset = 1 + (int32_t)(get(v, v->f.split, i, 0, 0) - least);
+  for (int64_t i = 0; i < v->p->table.n; i++) {
+    fz_particle *q = &v->p->table.particle[i];
+    q->subset = 1 + (int32_t)(get(v, v->f.split, q->line - 1, 0, 0) - least);
+  }
 }
 
 static fz_status read_rows(view *v) {
   fz_io_particles *p = v->p;
   find_fields(v);
+  const fz_io_place at = {.file = p->path, .label = v->f.path ? "blob/idx" : "blob/path"}, file = {.file = p->path};
   if (!v->f.path || !v->f.idx)
-    return fz_fail(v->err, FZ_EINPUT,
-                   "%s: has no field %s; give the .cs file of particles (not of exposures or volumes), or the job's "
-                   "passthrough file that has it",
-                   p->path, v->f.path ? "blob/idx" : "blob/path");
-  if (v->npy.rows < 1) return fz_fail(v->err, FZ_EINPUT, "%s: is empty: there are no particles", p->path);
+    return fz_io_findings_stop(p->findings, &at, "no-column",
+                               "give the .cs file of particles (not of exposures or volumes), or the job's passthrough "
+                               "file that has it",
+                               v->err, "has no such field");
+  if (v->npy.rows < 1)
+    return fz_io_findings_stop(p->findings, &file, "empty", "", v->err, "is empty: there are no particles");
   p->table.particle = fz_alloc((ptrdiff_t)v->npy.rows, sizeof *p->table.particle);
   if (!p->table.particle)
     return fz_fail(v->err, FZ_ENOMEM, "%s: no memory for %lld particles", p->path, (long long)v->npy.rows);
   for (int64_t i = 0; i < v->npy.rows; i++) {
-    fz_particle *q = &p->table.particle[i];
+    fz_particle *q = &p->table.particle[p->table.n];
+    int64_t errors = fz_io_findings_count(p->findings, FZ_FINDING_ERROR);
     fz_status st;
-    q->line = i + 1;
+    *q = (fz_particle){.line = i + 1};
     if ((st = read_stack(v, i, q)) != FZ_OK || (st = group_of_row(v, i, &q->optics)) != FZ_OK) return st;
+    if (fz_io_findings_count(p->findings, FZ_FINDING_ERROR) > errors) continue;
     read_pose(v, i, q, q->optics);
     read_ctf(v, i, &q->ctf);
     if ((st = check_finite(v, i, q)) != FZ_OK) return st;
+    p->table.n += fz_io_findings_count(p->findings, FZ_FINDING_ERROR) == errors;
   }
-  p->table.n = v->npy.rows;
   p->poses = v->f.pose != NULL;
   read_subsets(v);
   note_aberrations(v);

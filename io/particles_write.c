@@ -165,27 +165,70 @@ static int decimals_of(const double *number, int64_t n) {
   return 0;
 }
 
-fz_status fz_io_particles_write(fz_io_particles *p, const char *path, const fz_io_particles_output *what,
-                                fz_error *err) {
+fz_status fz_io_particles_prepare_star(fz_io_particles *p, fz_error *err) {
   fz_status st = FZ_OK;
-  int64_t n = p->table.n;
-  double *buffer = fz_alloc((ptrdiff_t)n, sizeof *buffer);
-  if (!buffer) return fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
+  double *buffer = fz_alloc((ptrdiff_t)p->table.n, sizeof *buffer);
+  if (!buffer) return fz_fail(err, FZ_ENOMEM, "%s: no memory", p->path);
   if (!p->star) FZ_TRY(fz_io_particles_make_star(p, err));
   if (!p->modern) FZ_TRY(modernize(p, buffer, err));
   FZ_TRY(rename_stacks(p, err));
-  if (what->pose) FZ_TRY(set_poses(p, what->pose, 0, buffer, err));
-  for (int i = 0; i < what->columns; i++) {
-    const fz_io_particles_column *c = &what->column[i];
-    if (c->number)
-      FZ_TRY(fz_io_star_set_numbers(p->rows, c->label, c->number, decimals_of(c->number, n), err));
-    else
-      FZ_TRY(fz_io_star_set_text(p->rows, c->label, c->text, err));
+done:
+  fz_free(&buffer);
+  return st;
+}
+
+/* The row of the file that holds particle i of the set. */
+static int64_t row_of(const fz_io_particles *p, int64_t i) {
+  return p->row_of ? p->row_of[i] : i;
+}
+
+/* Poses of the set; excluded rows keep theirs. */
+static fz_status write_poses(fz_io_particles *p, const fz_particle *pose, double *buffer, fz_error *err) {
+  if (!p->row_of) return set_poses(p, pose, 0, buffer, err);
+  fz_particle *all = fz_alloc((ptrdiff_t)p->table.n, sizeof *all);
+  if (!all) return fz_fail(err, FZ_ENOMEM, "%s: no memory", p->path);
+  memcpy(all, p->table.particle, (size_t)p->table.n * sizeof *all);
+  for (int64_t i = 0; i < p->kept.n; i++) all[p->row_of[i]] = pose[i];
+  fz_status st = set_poses(p, all, 0, buffer, err);
+  fz_free(&all);
+  return st;
+}
+
+static fz_status write_column(fz_io_particles *p, const fz_io_particles_column *c, double *buffer, fz_error *err) {
+  int64_t n = fz_io_particles_table(p)->n;
+  if (c->number) {
+    memset(buffer, 0, (size_t)p->table.n * sizeof *buffer);
+    for (int64_t i = 0; i < n; i++) buffer[row_of(p, i)] = c->number[i];
+    return fz_io_star_set_numbers(p->rows, c->label, buffer, decimals_of(c->number, n), err);
   }
-  FZ_TRY(fz_io_star_write(p->star, path, what->comment, what->subset ? p->rows : NULL, what->row, what->rows, err));
+  const char **text = fz_alloc((ptrdiff_t)p->table.n, sizeof *text);
+  if (!text) return fz_fail(err, FZ_ENOMEM, "%s: no memory", p->path);
+  for (int64_t i = 0; i < p->table.n; i++) text[i] = "none";
+  for (int64_t i = 0; i < n; i++) text[row_of(p, i)] = c->text[i];
+  fz_status st = fz_io_star_set_text(p->rows, c->label, text, err);
+  fz_free(&text);
+  return st;
+}
+
+fz_status fz_io_particles_write(fz_io_particles *p, const char *path, const fz_io_particles_output *what,
+                                fz_error *err) {
+  fz_status st = FZ_OK;
+  int64_t n = what->subset ? what->rows : fz_io_particles_table(p)->n;
+  double *buffer = fz_alloc((ptrdiff_t)p->table.n, sizeof *buffer);
+  int64_t *row = fz_alloc((ptrdiff_t)n, sizeof *row);
+  if (!buffer || !row) {
+    st = fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
+    goto done;
+  }
+  for (int64_t i = 0; i < n; i++) row[i] = row_of(p, what->subset ? what->row[i] : i);
+  FZ_TRY(fz_io_particles_prepare_star(p, err));
+  if (what->pose) FZ_TRY(write_poses(p, what->pose, buffer, err));
+  for (int i = 0; i < what->columns; i++) FZ_TRY(write_column(p, &what->column[i], buffer, err));
+  FZ_TRY(fz_io_star_write(p->star, path, what->comment, p->rows, row, n, err));
 done:
   for (int i = 0; i < what->columns && p->rows; i++)
     if (what->column[i].this_file_only) fz_io_star_drop(p->rows, what->column[i].label);
+  fz_free(&row);
   fz_free(&buffer);
   return st;
 }

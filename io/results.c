@@ -145,44 +145,27 @@ done:
   return st;
 }
 
-static const char *reason(uint8_t fault) {
-  switch (fault) {
-    case FZ_IMAGE_NOT_FINITE: return "not_finite";
-    case FZ_IMAGE_CONSTANT: return "constant";
-    default: return "left_out";
-  }
-}
-
-/* Rows with (kept) or without a half-set; row [n] */
-static int64_t select_rows(const fz_dataset *data, bool kept, int64_t *row) {
+/* Those of a half-set; row [n] */
+static int64_t select_rows(const fz_dataset *data, int64_t *row) {
   int64_t rows = 0;
   for (int64_t i = 0; i < data->table->n; i++)
-    if ((data->half[i] >= 0) == kept) row[rows++] = i;
+    if (data->half[i] >= 0) row[rows++] = i;
   return rows;
 }
 
-static fz_status write_excluded(const char *dir, fz_io_particles *p, const fz_io_results *r, int64_t *row,
-                                fz_error *err) {
+static fz_status write_excluded(const char *dir, fz_io_particles *p, const fz_io_results *r, fz_error *err) {
   char path[FZ_PATH_MAX], comment[LINE_MAX_BYTES];
   fz_status st = fz_io_path_join(path, dir, "excluded.star", err);
   if (st != FZ_OK) return st;
-  int64_t n = r->data->table->n, rows = select_rows(r->data, false, row);
+  int64_t rows = fz_io_particles_excluded(p), n = r->data->table->n + rows;
   if (!rows) {
     /* One of an earlier run in this folder would tell of particles that are in use now. */
     if (unlink(path) == 0 || errno == ENOENT) return FZ_OK;
     return fz_fail(err, FZ_EIO, "%s: cannot remove: %s", path, strerror(errno));
   }
-  const char **text = fz_alloc((ptrdiff_t)n, sizeof *text);
-  if (!text) return fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
-  for (int64_t i = 0; i < n; i++) text[i] = reason(r->fault[i]);
   snprintf(comment, sizeof comment, "%lld of %lld particles were not used; %.300s", (long long)rows, (long long)n,
            r->label);
-  const fz_io_particles_column column = {.label = "frazilExclusionReason", .text = text, .this_file_only = true};
-  const fz_io_particles_output what = {
-      .columns = 1, .column = &column, .subset = true, .row = row, .rows = rows, .comment = comment};
-  st = fz_io_particles_write(p, path, &what, err);
-  fz_free(&text);
-  return st;
+  return fz_io_particles_write_excluded(p, path, comment, err);
 }
 
 static void fill_poses(const fz_dataset *data, fz_particle *pose) {
@@ -230,7 +213,7 @@ static fz_status write_particles(const char *dir, fz_io_particles *p, const fz_i
     goto done;
   }
   /* First the excluded ones: what is set below would show in them too. */
-  FZ_TRY(write_excluded(dir, p, r, row, err));
+  FZ_TRY(write_excluded(dir, p, r, err));
   fill_poses(r->data, pose);
   fill_columns(r->data, number, column);
   snprintf(comment, sizeof comment, "%.300s; %s", r->label, halves_say(r));
@@ -239,7 +222,7 @@ static fz_status write_particles(const char *dir, fz_io_particles *p, const fz_i
                                        .column = column,
                                        .subset = true,
                                        .row = row,
-                                       .rows = select_rows(r->data, true, row),
+                                       .rows = select_rows(r->data, row),
                                        .comment = comment};
   FZ_TRY(fz_io_path_join(path, dir, "particles.star", err));
   FZ_TRY(fz_io_particles_write(p, path, &what, err));

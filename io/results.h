@@ -26,7 +26,6 @@ typedef struct fz_io_results {
   double mask_radius_px;             /* of the mask that fsc was computed in; 0: none */
   bool gold_standard;                /* false: half-maps share poses, and labels, titles and comments say so */
   const fz_dataset *data;            /* the states of all particles; half = -1: excluded */
-  const uint8_t *fault;              /* [data->table->n] fz_image_fault */
   const char *label;                 /* program, version, seed: one line for MRC labels and STAR comments */
 } fz_io_results;
 
@@ -34,9 +33,10 @@ typedef struct fz_io_results {
  *  particles.star: angles; origins rlnOriginX/YAngst = -shift_px * pixel; rlnRandomSubset (1, 2), rlnClassNumber,
  *  rlnLogLikeliContribution (gain over pure noise, nats), rlnMaxValueProbDistribution (posterior of the best pose),
  *  frazilPoseEntropy (of the posterior over poses and classes, nats).  A particle that was never scored keeps the
- * input's pose. excluded.star: the input's rows unchanged but for the column frazilExclusionReason. particles  the set
- * that r->data->table belongs to; its later writes carry the columns set here calls   local, rank 0 fails   FZ_EINVAL
- * when n_shells does not fit the box or the voxel size is unknown, FZ_EIO, FZ_ENOMEM; files already written stay */
+ * input's pose. excluded.star: rows that were taken out of the set (fz_io_particles_exclude), unchanged but for the
+ * column frazilExclusionReason. particles  the set that r->data->table belongs to; its later writes carry the columns
+ * set here calls   local, rank 0 fails   FZ_EINVAL when n_shells does not fit the box or the voxel size is unknown,
+ * FZ_EIO, FZ_ENOMEM; files already written stay */
 fz_status fz_io_results_write(const char *run_dir, fz_io_particles *particles, const fz_io_results *r, fz_error *err);
 
 #endif

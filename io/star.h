@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/status.h"
+#include "io/findings.h"
 
 typedef struct fz_io_star fz_io_star;
 typedef struct fz_io_star_table fz_io_star_table; /* one block; owned by its fz_io_star */
@@ -23,6 +24,9 @@ typedef struct fz_io_star_cell {
  *  owns    *out: the caller, fz_io_star_destroy.  calls local
  *  fails   FZ_EINPUT naming file and line; FZ_EIO, FZ_ENOMEM */
 fz_status fz_io_star_read(const char *path, fz_io_star **out, fz_error *err);
+/** The same with everything that is wrong going to `findings`; when these collect, lines that cannot be used are left
+ *  out and reading goes on, and only what is no STAR file at all fails. */
+fz_status fz_io_star_read_noting(const char *path, fz_io_findings *findings, fz_io_star **out, fz_error *err);
 /** An empty document to which tables are added. NULL when memory runs out. */
 fz_io_star *fz_io_star_create(void);
 void fz_io_star_destroy(fz_io_star **star);

@@ -66,11 +66,10 @@ static void look_at_table(job *j) {
   j->largest_ctf = largest;
 }
 
-static fz_status bad_image(const job *j, int64_t i, fz_error *err) {
+static fz_status bad_image(const job *j, int64_t i, int fault, fz_error *err) {
   const fz_particle *q = &j->data.table->particle[i];
-  return fz_fail(err, FZ_EINPUT,
-                 "image %lld of %s (particle %lld) is constant or holds values that are no finite numbers",
-                 (long long)q->slice + 1, j->data.table->stack_path[q->stack], (long long)i + 1);
+  return fz_fail(err, FZ_EINPUT, "image %lld of %s (particle %lld) %s", (long long)q->slice + 1,
+                 j->data.table->stack_path[q->stack], (long long)i + 1, fz_image_fault_sentence(fault));
 }
 
 /* Parseval: no coefficient of an orthonormal transform exceeds the norm of the image. */
@@ -85,7 +84,7 @@ static fz_status look_at_norms(job *j, int64_t first, int64_t count, double *lar
     for (int i = 0; i < n; i++) {
       double squares = 0;
       for (ptrdiff_t r = i * plane; r < (i + 1) * plane; r++) squares += (double)j->pixels[r] * (double)j->pixels[r];
-      if (!isfinite(squares)) return bad_image(j, id[i], err);
+      if (!isfinite(squares)) return bad_image(j, id[i], FZ_IMAGE_NOT_FINITE, err);
       *largest = fmax(*largest, sqrt(squares));
     }
   }
@@ -110,9 +109,9 @@ static fz_status look_at_spectra(job *j, int64_t first, int64_t count, fz_error 
   uint8_t *fault = fz_alloc((ptrdiff_t)count, 1);
   fz_status st = fault ? fz_scan_init(&scan, data->n_groups, data->n_shells, data->table->n) : FZ_ENOMEM;
   if (st != FZ_OK) fz_fail(err, st, "no memory for spectra");
-  if (st == FZ_OK) st = fz_scan_part(&scan, data, first, count, fault, err);
+  if (st == FZ_OK) st = fz_scan_part(&scan, data, first, count, fault, NULL, err);
   for (int64_t i = 0; st == FZ_OK && i < count; i++)
-    if (fault[i]) st = bad_image(j, first + i, err);
+    if (fault[i]) st = bad_image(j, first + i, fault[i], err);
   FZ_TRY(fz_mpi_agree(j->comm, st, err));
   fz_mpi_sum_i64(j->comm, scan.words, scan.n_words);
   for (ptrdiff_t s = 0; s < (ptrdiff_t)data->n_groups * data->n_shells; s++)
@@ -201,10 +200,12 @@ static fz_status add_image(job *j, int64_t id, const float *pixels, fz_error *er
   const fz_dataset *data = &j->data;
   const fz_particle *q = &data->table->particle[id];
   fz_rotation pose = fz_rotation_from_euler(q->rot_deg, q->tilt_deg, q->psi_deg);
+  fz_image_fault fault = FZ_IMAGE_GOOD;
   if (!j->spec->prior)
     fz_image_transform_forward(j->transform, pixels, j->half);
-  else if (fz_preprocess_image(data->preprocess, pixels, j->scratch, j->half))
-    return bad_image(j, id, err);
+  else
+    fault = fz_preprocess_image(data->preprocess, pixels, j->scratch, j->half);
+  if (fault) return bad_image(j, id, fault, err);
   fz_tile_set_image(&j->row, 0, fz_backprojector_frequencies(j->sums), j->half, data->box, &q->ctf,
                     &data->table->optics[q->optics], data->sigma2 + (ptrdiff_t)q->optics * data->n_shells,
                     -q->origin_x_A / data->pixel_A, -q->origin_y_A / data->pixel_A);

@@ -20,23 +20,53 @@ static fz_status largest_of_all(fz_mpi *comm, double *x, ptrdiff_t n, fz_error *
   return FZ_OK;
 }
 
-static fz_status gather(fz_mpi *comm, fz_scan *scan, int64_t n, int64_t first, int64_t count, uint8_t *fault,
-                        fz_error *err) {
-  int64_t *mine = fz_alloc(count, sizeof *mine);
-  fz_status st = fz_mpi_agree(comm, mine ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory for the opening scan"), err);
-  if (st != FZ_OK) goto done;
-  for (int64_t i = 0; i < count; i++) mine[i] = first + i;
+/* Everybody's part of the scan to all. */
+static fz_status gather(fz_mpi *comm, fz_scan *scan, int64_t n, const int64_t *mine, int64_t count, uint8_t *fault,
+                        fz_image_moments *moments, fz_error *err) {
+  fz_status st;
   fz_mpi_sum_i64(comm, scan->words, scan->n_words);
   FZ_TRY(largest_of_all(comm, scan->largest, (ptrdiff_t)scan->n_groups * scan->n_shells, err));
   FZ_TRY(largest_of_all(comm, &scan->largest_ctf, 1, err));
-  st = fz_mpi_merge_records(comm, fault, 1, n, mine, count, err);
+  FZ_TRY(fz_mpi_merge_records(comm, fault, 1, n, mine, count, err));
+  st = fz_mpi_merge_records(comm, moments, sizeof *moments, n, mine, count, err);
 done:
-  fz_free(&mine);
   return st;
 }
 
-fz_status fz_mpi_dataset_open(fz_mpi *comm, const fz_particles *table, const fz_images *images, double mask_radius_px,
-                              int tile_size, uint64_t seed, fz_dataset *data, uint8_t *fault, fz_error *err) {
+static int64_t count_good(const uint8_t *fault, int64_t n) {
+  int64_t good = 0;
+  for (int64_t i = 0; i < n; i++) good += !fault[i];
+  return good;
+}
+
+/* One look at the images that are not out yet.  *again: not the images that the sums hold, or not the scale that sums
+ * of so many images have. */
+static fz_status look(fz_mpi *comm, fz_dataset *data, fz_scan *scan, const int64_t *mine, int64_t count, uint8_t *fault,
+                      fz_image_moments *moments, bool *again, fz_error *err) {
+  int64_t n = data->table->n, first = count > 0 ? mine[0] : 0;
+  fz_scan_clear(scan);
+  fz_status st = fz_scan_init(scan, data->n_groups, data->n_shells, count_good(fault, n));
+  if (st == FZ_OK)
+    st = fz_scan_part(scan, data, first, count, fault + first, moments + first, err);
+  else
+    fz_fail(err, st, "no memory to scan images of %d px", data->box);
+  FZ_TRY(fz_mpi_agree(comm, st, err));
+  FZ_TRY(gather(comm, scan, n, mine, count, fault, moments, err));
+  int64_t summed = count_good(fault, n);
+  FZ_TRY(fz_mpi_agree(comm, fz_outliers_mark(data->table, moments, fault, err), err));
+  int64_t left = count_good(fault, n);
+  fz_scan other = {0};
+  st = fz_scan_init(&other, data->n_groups, data->n_shells, left);
+  *again = left != summed || other.scale != scan->scale;
+  fz_scan_clear(&other);
+  if (st != FZ_OK) fz_fail(err, st, "no memory to scan images of %d px", data->box);
+  st = fz_mpi_agree(comm, st, err);
+done:
+  return st;
+}
+
+fz_status fz_mpi_dataset_scan(fz_mpi *comm, const fz_particles *table, const fz_images *images, double mask_radius_px,
+                              fz_dataset *data, uint8_t *fault, fz_error *err) {
   int box = images->box;
   *data = (fz_dataset){.table = table,
                        .images = *images,
@@ -48,22 +78,33 @@ fz_status fz_mpi_dataset_open(fz_mpi *comm, const fz_particles *table, const fz_
                        .mask_radius_px = mask_radius_px};
   fz_scan scan = {0};
   ptrdiff_t first, count;
+  bool again = true;
   fz_mpi_slice(comm, table->n, &first, &count);
-  fz_status st = data->preprocess ? fz_scan_init(&scan, data->n_groups, data->n_shells, table->n) : FZ_ENOMEM;
-  if (st != FZ_OK)
-    fz_fail(err, st, "no memory to scan images of %d px", box);
-  else
-    st = fz_scan_part(&scan, data, first, count, fault + first, err);
+  fz_image_moments *moments = fz_alloc((ptrdiff_t)table->n, sizeof *moments);
+  int64_t *mine = fz_alloc(count, sizeof *mine);
+  fz_status st = data->preprocess && moments && mine ? FZ_OK : FZ_ENOMEM;
+  if (st != FZ_OK) fz_fail(err, st, "no memory to scan images of %d px", box);
   FZ_TRY(fz_mpi_agree(comm, st, err));
-  FZ_TRY(gather(comm, &scan, table->n, first, count, fault, err));
+  for (int64_t i = 0; i < count; i++) mine[i] = first + i;
+  memset(fault, 0, (size_t)table->n);
+  /* Each look can but put images out: it ends. */
+  while (again) FZ_TRY(look(comm, data, &scan, mine, count, fault, moments, &again, err));
   st = fz_scan_finish(&scan, data);
-  if (st == FZ_OK)
-    st = fz_dataset_cut(data, fault, tile_size, seed, err);
-  else
-    fz_fail(err, st, "no memory for noise spectra");
+  if (st != FZ_OK) fz_fail(err, st, "no memory for noise spectra");
   st = fz_mpi_agree(comm, st, err);
 done:
   fz_scan_clear(&scan);
+  fz_free(&moments);
+  fz_free(&mine);
+  if (st != FZ_OK) fz_dataset_clear(data);
+  return st;
+}
+
+fz_status fz_mpi_dataset_open(fz_mpi *comm, const fz_particles *table, const fz_images *images, double mask_radius_px,
+                              int tile_size, uint64_t seed, fz_dataset *data, uint8_t *fault, fz_error *err) {
+  fz_status st = fz_mpi_dataset_scan(comm, table, images, mask_radius_px, data, fault, err);
+  if (st != FZ_OK) return st;
+  st = fz_mpi_agree(comm, fz_dataset_cut(data, fault, tile_size, seed, err), err);
   if (st != FZ_OK) fz_dataset_clear(data);
   return st;
 }

@@ -259,7 +259,7 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
        .minimum = 0,
        .maximum = 100,
        .metavar = "PERCENT",
-       .help = "stop when more images than this are unusable (not finite, constant)"},
+       .help = "stop when more images than this are unusable: not finite, constant, unreadable, in another scale"},
       {.name = NULL}};
   fz_parsed parsed = {0};
   bool first = fz_mpi_rank(comm) == 0;

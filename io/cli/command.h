@@ -9,6 +9,7 @@
  *  fails   with a status that is the same on all ranks and one complete message in err; main prints it once */
 typedef fz_status (*fz_command_main)(fz_mpi *comm, int argc, char **argv, fz_error *err);
 
+fz_status fz_cmd_check(fz_mpi *comm, int argc, char **argv, fz_error *err);
 fz_status fz_cmd_simulate(fz_mpi *comm, int argc, char **argv, fz_error *err);
 fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err);
 fz_status fz_cmd_backproject(fz_mpi *comm, int argc, char **argv, fz_error *err);

@@ -271,7 +271,6 @@ static fz_status write_results(fz_job *job, fz_error *err) {
                            .mask_radius_px = 0,
                            .gold_standard = false,
                            .data = data,
-                           .fault = job->fault,
                            .label = job->label};
   if (st == FZ_OK) st = fz_io_results_write(job->run_dir, job->particles, &results, err);
   fz_free(&full);

@@ -10,7 +10,6 @@ typedef struct fz_job {
   fz_mpi *comm;
   const char *run_dir;
   fz_io_particles *particles;
-  const uint8_t *fault; /* [table->n] */
   fz_run *run;
   fz_io_stop *stop;
   double checkpoint_interval; /* seconds; 0: after every step; below 0: automatic from the measured cost */

@@ -11,6 +11,7 @@
 #include "io/checkpoint.h"
 #include "io/cli/job.h"
 #include "io/images.h"
+#include "io/images_check.h"
 #include "io/log.h"
 #include "io/mrc.h"
 #include "mpi/dataset.h"
@@ -23,36 +24,75 @@ static const int64_t LIBRARIES = (int64_t)20 << 20;
 
 /* ---- opening the data ---- */
 
+static fz_status open_images(fz_reconstruction *s, fz_error *err) {
+  const fz_particles *table = fz_io_particles_table(s->particles);
+  int64_t all = table->n * table->optics[0].box * table->optics[0].box * (int64_t)sizeof(float);
+  return fz_io_images_open(table, all < IMAGE_CACHE ? all : IMAGE_CACHE, &s->images, err);
+}
+
+/* Errors fail; warnings are told, one line for each kind. */
+static fz_status judge_table(const fz_reconstruction *s, fz_error *err) {
+  fz_io_findings *findings = fz_io_findings_create(true);
+  if (!findings) return fz_fail(err, FZ_ENOMEM, "no memory");
+  fz_status st = fz_io_particles_check(s->particles, findings, err);
+  if (st == FZ_OK) st = fz_io_particles_check_box(s->particles, findings, err);
+  if (st == FZ_OK) fz_io_findings_log_warnings(findings);
+  fz_io_findings_destroy(&findings);
+  return st;
+}
+
 static fz_status open_particles(fz_reconstruction *s, fz_error *err) {
   fz_status st = fz_io_particles_read(s->r->particles, &s->particles, err);
   FZ_TRY(fz_mpi_agree(s->comm, st, err));
-  if (fz_mpi_rank(s->comm) == 0) st = fz_io_particles_require_supported(s->particles, err);
+  if (fz_mpi_rank(s->comm) == 0) st = judge_table(s, err);
   FZ_TRY(fz_mpi_agree(s->comm, st, err));
-  const fz_particles *table = fz_io_particles_table(s->particles);
-  int64_t all = table->n * table->optics[0].box * table->optics[0].box * (int64_t)sizeof(float);
-  st = fz_io_images_open(table, all < IMAGE_CACHE ? all : IMAGE_CACHE, &s->images, err);
-  if (st == FZ_OK && !(s->fault = fz_alloc(table->n, 1))) st = fz_fail(err, FZ_ENOMEM, "no memory");
+  st = open_images(s, err);
   st = fz_mpi_agree(s->comm, st, err);
 done:
   return st;
 }
 
-static fz_status refuse_many_excluded(const fz_reconstruction *s, fz_error *err) {
-  int64_t bad = s->data.table->n - s->data.n, first = 0;
-  if (!bad) return FZ_OK;
-  while (!s->fault[first]) first++;
-  const fz_particle *p = &s->data.table->particle[first];
-  const char *stack = s->data.table->stack_path[p->stack];
-  const char *why = s->fault[first] == FZ_IMAGE_NOT_FINITE ? "has pixels that are not finite numbers" : "is constant";
-  if (100.0 * (double)bad > s->r->max_excluded_percent * (double)s->data.table->n)
-    return fz_fail(err, FZ_EINPUT,
-                   "%lld of %lld images are unusable, more than --max-excluded %g %%; the first is image %lld of %s "
-                   "(%s line %lld), which %s",
-                   (long long)bad, (long long)s->data.table->n, s->r->max_excluded_percent, (long long)p->slice + 1,
-                   stack, s->r->particles, (long long)p->line, why);
-  fz_log(FZ_LOG_WARN, "%lld unusable images are set aside (excluded.star); the first is image %lld of %s, which %s",
-         (long long)bad, (long long)p->slice + 1, stack, why);
-  return FZ_OK;
+static fz_status judge_images(const fz_reconstruction *s, const uint8_t *fault, fz_error *err) {
+  const fz_io_images_seen seen = {.particles = s->particles,
+                                  .images = &s->images,
+                                  .table = fz_io_particles_table(s->particles),
+                                  .fault = fault,
+                                  .contrast = s->data.contrast,
+                                  .max_excluded_percent = s->r->max_excluded_percent};
+  fz_io_findings *findings = fz_io_findings_create(true);
+  if (!findings) return fz_fail(err, FZ_ENOMEM, "no memory");
+  fz_status st = fz_io_images_check(&seen, findings, err);
+  if (st == FZ_OK) fz_io_findings_log_warnings(findings);
+  fz_io_findings_destroy(&findings);
+  return st;
+}
+
+/* From here on the set is what it would be if the file had only the usable particles. */
+static fz_status exclude(fz_reconstruction *s, const uint8_t *fault, fz_error *err) {
+  fz_status st = fz_io_particles_exclude(s->particles, fault, err);
+  if (st != FZ_OK || !fz_io_particles_excluded(s->particles)) return st;
+  fz_io_images_close(&s->images);
+  st = open_images(s, err);
+  s->data.table = fz_io_particles_table(s->particles);
+  s->data.images = s->images;
+  return st;
+}
+
+static fz_status look_at_images(fz_reconstruction *s, double radius, fz_error *err) {
+  uint8_t *fault = fz_alloc((ptrdiff_t)fz_io_particles_table(s->particles)->n, 1);
+  fz_status st = fault ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory");
+  FZ_TRY(fz_mpi_agree(s->comm, st, err));
+  FZ_TRY(fz_mpi_dataset_scan(s->comm, fz_io_particles_table(s->particles), &s->images, radius, &s->data, fault, err));
+  if (fz_mpi_rank(s->comm) == 0) st = judge_images(s, fault, err);
+  FZ_TRY(fz_mpi_agree(s->comm, st, err));
+  FZ_TRY(fz_mpi_agree(s->comm, exclude(s, fault, err), err));
+  if (fz_io_particles_excluded(s->particles))
+    fz_log(FZ_LOG_INFO, "%lld of %lld particles are set aside; excluded.star will list them",
+           (long long)fz_io_particles_excluded(s->particles),
+           (long long)(s->data.table->n + fz_io_particles_excluded(s->particles)));
+done:
+  fz_free(&fault);
+  return st;
 }
 
 static fz_status refuse_empty_half(const fz_reconstruction *s, fz_error *err) {
@@ -61,20 +101,18 @@ static fz_status refuse_empty_half(const fz_reconstruction *s, fz_error *err) {
     if (s->data.half[i] >= 0) size[s->data.half[i]]++;
   if (size[0] && size[1]) return FZ_OK;
   return fz_fail(err, FZ_EINPUT, "%s: half-set %d is empty: of %lld particles %lld are usable", s->r->particles,
-                 size[0] ? 2 : 1, (long long)s->data.table->n, (long long)s->data.n);
+                 size[0] ? 2 : 1, (long long)(s->data.n + fz_io_particles_excluded(s->particles)),
+                 (long long)s->data.n);
 }
 
 static fz_status open_dataset(fz_reconstruction *s, fz_error *err) {
   const fz_optics *optics = &fz_io_particles_table(s->particles)->optics[0];
-  if (s->images.box < 12)
-    return fz_fail(err, FZ_EINPUT, "%s: images of %d px are too small: at least 12 px", s->r->particles, s->images.box);
   double radius = s->r->mask_diameter_A > 0 ? 0.5 * s->r->mask_diameter_A / optics->pixel_A : 0.45 * s->images.box;
   if (radius > 0.5 * s->images.box - 1 || radius < 3)
     return fz_fail(err, FZ_EINVAL, "--mask-diameter %g: the box of %d px leaves room for %.0f to %.0f A",
                    s->r->mask_diameter_A, s->images.box, 6 * optics->pixel_A, (s->images.box - 2) * optics->pixel_A);
-  fz_status st = fz_mpi_dataset_open(s->comm, fz_io_particles_table(s->particles), &s->images, radius, TILE,
-                                     (uint64_t)s->r->seed, &s->data, s->fault, err);
-  if (st == FZ_OK) st = refuse_many_excluded(s, err);
+  fz_status st = look_at_images(s, radius, err);
+  if (st == FZ_OK) st = fz_mpi_agree(s->comm, fz_dataset_cut(&s->data, NULL, TILE, (uint64_t)s->r->seed, err), err);
   return st == FZ_OK ? refuse_empty_half(s, err) : st;
 }
 
@@ -152,7 +190,6 @@ static fz_status run_job(fz_reconstruction *s, const fz_run_settings *set, const
   fz_job job = {.comm = s->comm,
                 .run_dir = s->r->output,
                 .particles = s->particles,
-                .fault = s->fault,
                 .run = &s->run,
                 .checkpoint_interval = s->r->checkpoint_interval,
                 .parameters = s->parameters,
@@ -215,7 +252,6 @@ static void close_session(fz_reconstruction *s) {
   fz_io_particles_destroy(&s->particles);
   fz_map_clear(&s->start_map);
   fz_free(&s->initial);
-  fz_free(&s->fault);
   fz_io_run_dir_close(&s->dir);
   if (s->log) {
     fz_io_log_copy(NULL);

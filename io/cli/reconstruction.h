@@ -31,7 +31,6 @@ typedef struct fz_reconstruction {
   fz_io_particles *particles;
   fz_images images;
   fz_dataset data;
-  uint8_t *fault;
   fz_map start_map;
   double *initial;
   fz_io_stop *stop;

@@ -83,7 +83,7 @@ static void assign_halves(fz_dataset *data, const uint8_t *fault, uint64_t seed)
     fz_random r = fz_random_stream(seed, FZ_PURPOSE_HALF_SETS, 0, (uint64_t)(i / run / 2));
     int first = fz_random_uniform(&r) < 0.5; /* of each pair of runs one goes to either half: equal sizes */
     int half = given ? table->particle[i].subset - 1 : (i / run) % 2 ? !first : first;
-    data->half[i] = (int8_t)(fault[i] ? -1 : half);
+    data->half[i] = (int8_t)(fault && fault[i] ? -1 : half);
   }
 }
 

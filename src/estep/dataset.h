@@ -8,8 +8,9 @@
 
 void fz_dataset_clear(fz_dataset *data);
 
-/** Order usable particles (fault[i] == 0), assign half-sets (the table's, or by seed in runs of 16) and cut tiles.
- *  data->table, n_groups are set. calls local, same result on all ranks. fails FZ_ENOMEM, FZ_EINPUT when none is usable
+/** Order usable particles (fault[i] == 0; NULL: all), assign half-sets (the table's, or by seed in runs of 16) and cut
+ * tiles. data->table, n_groups are set. calls local, same result on all ranks. fails FZ_ENOMEM, FZ_EINPUT when none is
+ * usable
  */
 fz_status fz_dataset_cut(fz_dataset *data, const uint8_t *fault, int tile_size, uint64_t seed, fz_error *err);
 

@@ -44,6 +44,7 @@ typedef struct fz_dataset {
   double *group_images;    /* [n_groups] */
   double *largest;         /* [n_groups][n_shells] largest |X| of any image: bounds of the exact sums */
   double largest_ctf;      /* largest |c| */
+  double contrast; /* of all images at low resolution, in its standard errors: below -5 the particles are dark */
 } fz_dataset;
 
 #endif

@@ -14,6 +14,21 @@ struct fz_preprocess {
   fz_image_transform *transform;
 };
 
+static const struct {
+  const char *word, *sentence;
+} fault_name[FZ_IMAGE_FAULTS] = {{"good", "is good"},
+                                 {"not_finite", "has pixels that are not finite numbers"},
+                                 {"constant", "is constant"},
+                                 {"unreadable", "cannot be read"},
+                                 {"wrong_scale", "has a mean or a deviation far from those of the other images"}};
+
+const char *fz_image_fault_word(int fault) {
+  return fault_name[fault].word;
+}
+const char *fz_image_fault_sentence(int fault) {
+  return fault_name[fault].sentence;
+}
+
 fz_preprocess *fz_preprocess_create(int n, double radius_px, double edge_px) {
   fz_preprocess *p = fz_alloc(1, sizeof *p);
   if (!p) return NULL;

@@ -12,7 +12,17 @@
 
 typedef struct fz_preprocess fz_preprocess;
 
-typedef enum fz_image_fault { FZ_IMAGE_GOOD = 0, FZ_IMAGE_NOT_FINITE, FZ_IMAGE_CONSTANT } fz_image_fault;
+typedef enum fz_image_fault {
+  FZ_IMAGE_GOOD = 0,
+  FZ_IMAGE_NOT_FINITE,  /* a pixel is NaN or infinite */
+  FZ_IMAGE_CONSTANT,    /* the background is */
+  FZ_IMAGE_UNREADABLE,  /* its file does not give it */
+  FZ_IMAGE_WRONG_SCALE, /* mean or deviation far from those of the other images: estep/outliers.h */
+  FZ_IMAGE_FAULTS
+} fz_image_fault;
+/** "good", "not_finite", "constant", "unreadable", "wrong_scale"; the sentence "has ..." that says the same. */
+const char *fz_image_fault_word(int fault);
+const char *fz_image_fault_sentence(int fault);
 
 /** Mask 1 inside radius_px, cosine edge of edge_px outwards, 0 beyond. owns the caller; NULL when memory runs out */
 fz_preprocess *fz_preprocess_create(int n, double radius_px, double edge_px);

@@ -8,9 +8,9 @@
 #include "io/star.h"
 
 static char last_warning[1024];
-static int warnings;
+static int warnings; /* of pixel sizes */
 static void keep_warning(fz_log_level level, const char *text) {
-  if (level != FZ_LOG_WARN) return;
+  if (level != FZ_LOG_WARN || !strstr(text, "pixel size")) return;
   warnings++;
   snprintf(last_warning, sizeof last_warning, "%s", text);
 }
@@ -297,12 +297,12 @@ static void stacks_are_checked_against_the_table(void **state) {
   (void)state;
   fz_error err = {0};
   make_stack("a.mrcs", 8, 2, 1.5);
-  refuse_using(OPTICS PARTICLES_HEAD "3@a.mrcs 9 10 20 30 1 1 1 1 1 2 k\n", "p.star:26: _rlnImageName 3@a.mrcs",
+  refuse_using(OPTICS PARTICLES_HEAD "3@a.mrcs 9 10 20 30 1 1 1 1 1 2 k\n", "p.star:26: _rlnImageName: 3@a.mrcs",
                "only 2");
   refuse_using(OPTICS PARTICLES_HEAD "1@c.mrcs 9 10 20 30 1 1 1 1 1 2 k\n", "p.star:26: _rlnImageName", "c.mrcs");
   make_stack("six.mrcs", 6, 2, 1.5);
   refuse_using(OPTICS PARTICLES_HEAD "1@six.mrcs 9 10 20 30 1 1 1 1 1 2 k\n", "p.star:26: _rlnImageSize", "6 pixels");
-  assert_int_equal(truncate("six.mrcs", 1200), 0);
+  assert_int_equal(truncate("six.mrcs", 1100), 0);
   refuse_using(OPTICS PARTICLES_HEAD "1@six.mrcs 9 10 20 30 1 1 1 1 1 2 k\n", "p.star:26: _rlnImageName", "truncated");
   make_stack("plain.mrcs", 8, 1, 0);
   refuse_using("data_\nloop_\n_rlnImageName\n1@plain.mrcs\n", "p.star", "pixel size");
@@ -420,7 +420,7 @@ static void cryosparc_files(void **state) {
   write_cs("p.cs", row, 2);
   p = open_file("p.cs");
   assert_int_equal(fz_io_particles_require_supported(p, &err), FZ_EINPUT);
-  ASSERT_SAYS(err, "p.cs: row 2: blob/path 8@a.mrcs");
+  ASSERT_SAYS(err, "p.cs: row 2: blob/path: 8@a.mrcs");
   fz_io_particles_destroy(&p);
   row[0].shape[1] = 9;
   write_cs("p.cs", row, 2);

@@ -29,7 +29,7 @@ typedef struct settings {
   const char *problem, *methods, *out, *json;
   int64_t seeds, first_seed, tile, threads;
   double max_passes, tolerance, target, step, inner_passes;
-  int64_t batch, memory;
+  int64_t batch, memory, eigenpairs;
   const char *safeguards;
   bool list;
 } settings;
@@ -67,6 +67,7 @@ static void adjust(const settings *s, fz_experiment_method *method, int n) {
     if (s->batch > 0) o->batch_images = s->batch;
     if (s->inner_passes > 0) o->inner_passes = s->inner_passes;
     if (s->memory > 0) o->memory = (int)s->memory;
+    if (s->eigenpairs > 0) o->eigenpairs = (int)s->eigenpairs;
     if (s->safeguards) o->safeguards = strcmp(s->safeguards, "on") ? 0 : FZ_SAFE_ALL;
   }
 }
@@ -126,6 +127,8 @@ int main(int argc, char **argv) {
        .help = "Observations visited between snapshots / observations."},
       {"memory", FZ_OPTION_INT, &s.memory, .minimum = 0, .maximum = 1e6, .metavar = "N",
        .help = "Pairs or iterates remembered."},
+      {"eigenpairs", FZ_OPTION_INT, &s.eigenpairs, .minimum = 0, .maximum = 1e6, .metavar = "R",
+       .help = "Of the subsampled Hessian."},
       {"safeguards", FZ_OPTION_CHOICE, &s.safeguards, .choices = "on|off", .help = "All of them, or none."},
       {"out", FZ_OPTION_TEXT, &s.out, .metavar = "DIR", .help = "Folder for curves, tables and pictures.",
        .group = "Files"},

@@ -37,7 +37,8 @@ typedef struct fz_objective {
    * solver. images: how many images' worth of information the mean holds; it weighs the data against the prior, so that
    * a mean over few images is smoothed more */
   fz_status (*maximize)(void *self, const double *moments, double images, int iterations, double *w, fz_error *err);
-  /** g = gradient of F estimated from `words` (their mean; the prior in full). */
+  /** g = gradient of F estimated from `words` (their mean; the prior in full).  Words from elsewhere than w are
+   * allowed, and then give the data's gradient there, or that at w with the posteriors from there. */
   fz_status (*gradient)(void *self, const int64_t *words, const double *w, double *g, fz_error *err);
   /** step = H^-1 g with H the curvature of Q at `moments`, by at most `iterations` steps. */
   fz_status (*precondition)(void *self, const double *moments, int iterations, const double *g, double *step,

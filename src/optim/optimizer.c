@@ -13,7 +13,8 @@ extern const fz_optimizer_kind fz_optimizer_em, fz_optimizer_sem, fz_optimizer_i
 extern const fz_optimizer_kind fz_optimizer_svrg_ii, fz_optimizer_sem_vr_parameters, fz_optimizer_sem_vr_qn,
     fz_optimizer_em_anderson, fz_optimizer_sem_vr_anderson, fz_optimizer_svrg_i, fz_optimizer_olbfgs,
     fz_optimizer_hessian_free;
-extern const fz_optimizer_kind fz_optimizer_momentum, fz_optimizer_nesterov;
+extern const fz_optimizer_kind fz_optimizer_momentum, fz_optimizer_nesterov, fz_optimizer_adagrad, fz_optimizer_sag,
+    fz_optimizer_tonga;
 
 /* One line each, not aligned, so that lines can be added side by side. */
 /* clang-format off */
@@ -26,6 +27,9 @@ static const fz_optimizer_kind *const kinds[] = {
     &fz_optimizer_sgd,
     &fz_optimizer_momentum,
     &fz_optimizer_nesterov,
+    &fz_optimizer_adagrad,
+    &fz_optimizer_tonga,
+    &fz_optimizer_sag,
     &fz_optimizer_svrg,
     &fz_optimizer_svrg_i,
     &fz_optimizer_svrg_ii,
@@ -111,7 +115,9 @@ fz_status fz_optimizer_create(const fz_optimizer_kind *kind, const fz_objective 
   fz_optimizer *o = *out = fz_alloc(1, sizeof *o);
   if (o) {
     *o = (fz_optimizer){.kind = kind, .f = f, .options = *options, .collapse = fz_collapse_start()};
-    if (!(kind->takes & FZ_TAKES_PRECONDITION)) o->options.precondition = false; /* step.h is not to read it */
+    /* What they do not take, but what they share reads: it must have no effect. */
+    if (!(kind->takes & FZ_TAKES_PRECONDITION)) o->options.precondition = false;
+    if (!(kind->takes & FZ_TAKES_RATE_POWER)) o->options.rate_power = fz_optimizer_options_default().rate_power;
     o->self = fz_alloc(1, (size_t)kind->self_bytes);
     o->w = fz_alloc(f->dim, sizeof *o->w);
     if (f->n_classes > 1) o->mass = fz_alloc(2 * f->n_classes, sizeof *o->mass);

@@ -54,9 +54,9 @@ typedef struct fz_optimizer_options {
   int memory;             /* pairs of quasi-Newton matrices, gradients of tonga, iterates of Anderson mixing */
   int eigenpairs;         /* svrg-i: r, below dim */
   int64_t hessian_images; /* of a subsampled Hessian; 0: a tenth of the data (svrg-i), no Hessian (hessian-free) */
-  double damping;         /* lambda: of Gauss-Newton matrices, times their mean eigenvalue; of tonga's covariance */
-  unsigned safeguards;    /* FZ_SAFE_* */
-  double keep_bytes;      /* SVRG, sEM-vr: most that kept batch statistics may take, over all ranks (snapshot.h) */
+  double damping;      /* lambda: of Gauss-Newton matrices, times their mean eigenvalue; of C of tonga, G of adagrad */
+  unsigned safeguards; /* FZ_SAFE_* */
+  double keep_bytes;   /* SVRG, sEM-vr: most that kept batch statistics may take, over all ranks (snapshot.h) */
   uint64_t seed;
 } fz_optimizer_options;
 

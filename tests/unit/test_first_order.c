@@ -142,10 +142,123 @@ static void every_optimizer_reaches_the_optimum_without_noise(void **state) {
       options.step_rule = rule;
       options.rate_power = 0;
       fz_optimizer *o = create(&m, fz_optimizer_at(i)->name, &options);
-      while (fz_optimizer_passes(o) < 3000) run(o, 1);
+      while (fz_optimizer_passes(o) < 6000) run(o, 1);
       assert_at_optimum(&m, o, rule == FZ_STEP_SEARCH ? 4e-6 : exact);
       fz_optimizer_destroy(&o);
     }
+  assert_no_blocks();
+}
+
+/* G <- G + g^2, e <- e - eta g / sqrt(G + damping mean G) with g = h e.  Without damping the first step moves every
+ * coordinate by eta, however unequal their curvatures are. */
+static void adagrad_follows_its_recursion(void **state) {
+  (void)state;
+  linear_model m;
+  linear_init_scaled(&m, usual, uneven);
+  for (int damped = 0; damped < 2; damped++) {
+    fz_optimizer_options options = full_batch(damped, 0.4); /* preconditioned or not: it is not asked for */
+    options.damping = 0.1 * damped;
+    fz_optimizer *o = create(&m, "adagrad", &options);
+    double sum[LINEAR_DIM] = {0}, e[LINEAR_DIM], expected[LINEAR_DIM];
+    errors(&m, o, expected);
+    for (int step = 0; step < 500; step++) {
+      double mean = 0;
+      for (int j = 0; j < LINEAR_DIM; j++) {
+        double g = curvature_of(&m, j, false) * expected[j];
+        sum[j] += g * g;
+        mean += sum[j] / LINEAR_DIM;
+      }
+      for (int j = 0; j < LINEAR_DIM; j++)
+        expected[j] -= 0.4 * curvature_of(&m, j, false) * expected[j] / sqrt(sum[j] + options.damping * mean);
+      run(o, 1);
+      errors(&m, o, e);
+      assert_near(o, e, expected, 100 * exact); /* a rounding of G lasts as long as G */
+      for (int j = 0; j < LINEAR_DIM && step == 0 && !damped; j++)
+        assert_true(fabs(fabs(o->w[j] - start[j]) - 0.4) < exact);
+    }
+    fz_optimizer_destroy(&o);
+  }
+  assert_no_blocks();
+}
+
+/* Its regret bound (Duchi, Hazan, Singer 2011, theorem 5), which holds for any sequence of gradients, here of batches:
+ *  sum_t g_t.(w_t - w*) <= sum_j (D_j^2 / (2 eta) + eta) sqrt(G_j), D_j the largest |w_t - w*|; G grows as t, so that
+ *  the mean falls as 1/sqrt t.  Squared errors are as those of sgd with steps eta / sqrt(G_j), which fall by a factor
+ *  of 2.5 from 60 passes to 380. */
+static void adagrad_keeps_its_regret_bound(void **state) {
+  (void)state;
+  linear_model m;
+  linear_init(&m, usual);
+  fz_optimizer_options options = usual_options();
+  options.damping = 0;
+  fz_optimizer *o = create(&m, "adagrad", &options);
+  double regret = 0, most[LINEAR_DIM] = {0}, early = 0, late = 0;
+  for (int step = 0; step < 400 * BATCHES; step++) {
+    double e[LINEAR_DIM], g[LINEAR_DIM], bound = 0;
+    int64_t words[LINEAR_WORDS];
+    fz_error err;
+    errors(&m, o, e);
+    run(o, 1);
+    int64_t tile[LINEAR_TILES], n = m.last_n;
+    memcpy(tile, m.last, sizeof tile);
+    const double at[LINEAR_DIM] = {m.optimum[0] + e[0], m.optimum[1] + e[1], m.optimum[2] + e[2]};
+    assert_int_equal(linear_evaluate(&m, at, tile, n, words, &err), FZ_OK);
+    assert_int_equal(linear_gradient(&m, words, at, g, &err), FZ_OK);
+    for (int j = 0; j < LINEAR_DIM; j++) {
+      fz_state_list list = {0};
+      fz_optimizer_state(o, &list);
+      const double *squares = fz_state_find(&list, "optimizer/squares")->data;
+      regret += g[j] * e[j];
+      most[j] = fmax(most[j], fabs(e[j]));
+      bound += (most[j] * most[j] / (2 * 0.3) + 0.3) * sqrt(squares[j]);
+      if (step >= 40 * BATCHES && step < 80 * BATCHES) early += e[j] * e[j];
+      if (step >= 360 * BATCHES) late += e[j] * e[j];
+      fz_state_clear(&list);
+    }
+    assert_true(regret <= bound * (1 + 1e-12));
+  }
+  if (!(late < early / 2 && late > 0)) fail_msg("squared errors %.3g and then %.3g", early, late);
+  fz_optimizer_destroy(&o);
+  assert_no_blocks();
+}
+
+/* Schmidt, Le Roux, Bach (2017), theorem 1: with eta = 1/(16 L) and no gradient known at first
+ *  E F(w_k) - F* <= (1 - min(kappa/16 L, 1/8 n))^k (F(w_0) - F* + 4 L/n |w_0 - w*|^2 + v/(16 L)),
+ *  L bounds the curvature of each batch, kappa that of F from below, n batches, v = mean |grad F_I(w*)|^2.  And it gets
+ *  far below the noise of sgd: to rounding. */
+static void sag_converges_linearly(void **state) {
+  (void)state;
+  linear_model m;
+  linear_init(&m, usual);
+  const double most = 0.8 + linear_ridge / 400; /* no k is larger */
+  double least = 1, distance = 0, variance = 0;
+  for (int j = 0; j < LINEAR_DIM; j++) {
+    least = fmin(least, curvature_of(&m, j, false));
+    distance += pow(start[j] - m.optimum[j], 2);
+    variance += m.noise[j] / 50;
+  }
+  fz_optimizer_options options = usual_options();
+  options.precondition = false;
+  options.step = 1 / (16 * most);
+  fz_optimizer *o = create(&m, "sag", &options);
+  const double rate = 1 - fmin(least / (16 * most), 1 / (8.0 * BATCHES)), lowest = linear_value(&m, m.optimum);
+  double bound = linear_value(&m, start) - lowest + 4 * most / BATCHES * distance + variance / (16 * most);
+  while (o->steps < 800) {
+    run(o, 1);
+    bound *= rate;
+    assert_true(linear_value(&m, o->w) - lowest <= bound + 1e-13);
+  }
+  while (fz_optimizer_passes(o) < 600) run(o, 1);
+  assert_at_optimum(&m, o, exact);
+  fz_optimizer_destroy(&o);
+  for (int precondition = 0; precondition < 2; precondition++) { /* and with its own step */
+    options.precondition = precondition;
+    options.step_rule = FZ_STEP_AUTO;
+    o = create(&m, "sag", &options);
+    while (fz_optimizer_passes(o) < 200) run(o, 1);
+    assert_at_optimum(&m, o, exact);
+    fz_optimizer_destroy(&o);
+  }
   assert_no_blocks();
 }
 
@@ -154,7 +267,7 @@ static void automatic_steps_settle(void **state) {
   (void)state;
   linear_model m;
   linear_init(&m, usual);
-  static const char *const name[] = {"sgd", "momentum", "nesterov"};
+  static const char *const name[] = {"sgd", "momentum", "nesterov", "tonga"};
   for (size_t i = 0; i < sizeof name / sizeof name[0]; i++)
     for (int precondition = 0; precondition < 2; precondition++) {
       fz_optimizer_options options = usual_options();
@@ -207,9 +320,14 @@ static void options_not_taken_have_no_effect(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(gd_contracts_by_its_step), cmocka_unit_test(momentum_follows_its_recursion),
-      cmocka_unit_test(rates_are_spectral_radii), cmocka_unit_test(every_optimizer_reaches_the_optimum_without_noise),
-      cmocka_unit_test(automatic_steps_settle),   cmocka_unit_test(options_not_taken_have_no_effect)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(gd_contracts_by_its_step),
+                                     cmocka_unit_test(momentum_follows_its_recursion),
+                                     cmocka_unit_test(rates_are_spectral_radii),
+                                     cmocka_unit_test(every_optimizer_reaches_the_optimum_without_noise),
+                                     cmocka_unit_test(adagrad_follows_its_recursion),
+                                     cmocka_unit_test(adagrad_keeps_its_regret_bound),
+                                     cmocka_unit_test(sag_converges_linearly),
+                                     cmocka_unit_test(automatic_steps_settle),
+                                     cmocka_unit_test(options_not_taken_have_no_effect)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

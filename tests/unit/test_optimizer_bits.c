@@ -147,7 +147,7 @@ static void batches_are_whole_tiles_once_per_epoch(void **state) {
 static void an_epoch_visits_every_tile_once(void **state) {
   (void)state;
   linear_model m;
-  static const char *const name[] = {"sem", "incremental", "sgd", "momentum", "nesterov"};
+  static const char *const name[] = {"sem", "incremental", "sgd", "momentum", "nesterov", "adagrad", "tonga"};
   fz_optimizer_options options = usual_options();
   for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
     linear_init(&m, usual);

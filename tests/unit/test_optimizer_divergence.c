@@ -148,7 +148,7 @@ static void a_step_too_large_is_noticed_early(void **state) {
   static const struct {
     const char *name;
     double step;
-  } one[] = {{"sgd", 6}, {"momentum", 9}, {"nesterov", 4}, {"gd", 6}, {"svrg", 6}};
+  } one[] = {{"sgd", 6}, {"momentum", 9}, {"nesterov", 4}, {"gd", 6}, {"svrg", 6}, {"sag", 20}, {"tonga", 12}};
   for (size_t i = 0; i < sizeof one / sizeof one[0]; i++)
     for (int precondition = 0; precondition < 2; precondition++) {
       fz_error err = {0};

@@ -6,10 +6,10 @@
 #include "core/log.h"
 #include "core/memory.h"
 
-static const double LEAST_NEW = 1e-8;
+static const double LEAST_NEW = 1e-8, MOST_STRETCH = 1024;
 
 fz_status fz_mixing_init(fz_mixing *m, const fz_optimizer *o) {
-  *m = (fz_mixing){.capacity = o->options.memory};
+  *m = (fz_mixing){.capacity = o->options.memory, .stretch = 1};
   const size_t row = sizeof(double) * (size_t)o->f->dim;
   m->point = fz_alloc(m->capacity + 1, row);
   m->image = fz_alloc(m->capacity + 1, row);
@@ -40,6 +40,7 @@ void fz_mixing_state(fz_mixing *m, const fz_optimizer *o, fz_state_list *list) {
   fz_state_add_i64(list, "optimizer/mixing_count", &m->count, "1", "Anderson mixing: points held");
   fz_state_add_i64(list, "optimizer/mixing_total", &m->total, "1", "Anderson mixing: points so far");
   fz_state_add_i64(list, "optimizer/mixing_seen", &m->n_values, "1", "Anderson mixing: values so far");
+  fz_state_add_f64(list, "optimizer/mixing_stretch", &m->stretch, "1", "Anderson mixing: length of the last step");
   fz_state_add_i64(list, "optimizer/mixed", &m->mixed, "1", "1: the present point is a mixed one");
 }
 
@@ -84,6 +85,14 @@ static fz_status weigh(const fz_optimizer *o, const double *moments, const doubl
   return st;
 }
 
+/* Along du the map contracts towards a minimum: du' C dr < 0, which is minus s.y of a curvature pair. */
+static bool descends(const fz_mixing *m, ptrdiff_t n, int64_t age, const double *weighted) {
+  const double *u0 = ring_row(m, n, m->point, age + 1), *u1 = ring_row(m, n, m->point, age);
+  double sum = 0;
+  for (ptrdiff_t i = 0; i < n; i++) sum += (u1[i] - u0[i]) * weighted[i];
+  return sum < 0;
+}
+
 /* Row k of the bases from the differences of that age; *joins false: nothing new in them. */
 static fz_status orthonormalize(fz_mixing *m, const fz_optimizer *o, const double *moments, const double *w,
                                 int64_t age, int k, bool *joins, fz_error *err) {
@@ -92,6 +101,8 @@ static fz_status orthonormalize(fz_mixing *m, const fz_optimizer *o, const doubl
   differences(m, n, age, q, p);
   fz_status st = weigh(o, moments, w, q, c, &before, err);
   if (st != FZ_OK) return st;
+  *joins = descends(m, n, age, c);
+  if (!*joins) return FZ_OK;
   for (int round = 0; round < 2; round++)
     for (int j = 0; j < k; j++) {
       double part = dot(n, m->weighted + j * n, q);
@@ -125,7 +136,9 @@ fz_status fz_mixing_mix(fz_mixing *m, const fz_optimizer *o, const double *momen
     add(n, -part, m->shift + k * n, out);
     k++;
   }
-  m->mixed = k > 0;
+  m->stretch = k == 0 && m->count > 1 ? fmin(2 * m->stretch, MOST_STRETCH) : 1;
+  add(n, m->stretch - 1, m->residual, out); /* nothing was taken off it if k = 0 */
+  m->mixed = m->count > 1;
   return FZ_OK;
 }
 
@@ -139,5 +152,6 @@ void fz_mixing_refuse(fz_mixing *m, const fz_optimizer *o, double *out) {
   fz_log(FZ_LOG_DETAIL, "%s: mixed point refused", o->kind->name);
   memcpy(out, ring_row(m, o->f->dim, m->image, 0), sizeof *out * (size_t)o->f->dim);
   m->count = (m->count + 1) / 2;
+  m->stretch = 1;
   m->mixed = 0;
 }

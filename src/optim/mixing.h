@@ -3,11 +3,11 @@
  *          |r_k - sum_j c_j (r_j+1 - r_j)|_C least, |x|_C^2 = x'Cx.  Near the optimum of F the EM map is linear and
  *          symmetric in this metric, so that this is a minimal-residual Krylov method; in other metrics parameters of
  *          different units would be weighed against each other (measured: twice the passes).
- *          Least squares by Gram-Schmidt, newest difference first, twice; differences that depend on newer ones within
- *          1e-8 are left out.
- *          A mixed point is refused when F there is higher than at each of the last 3 points: then the image G(u_k) is
- *          next, and the older half is forgotten.
- *  source  Walker & Ni 2011; the rule that F may rise for a while: Grippo et al. 1986 */
+ *          Differences along which the map expands, (u_j+1 - u_j)' C (r_j+1 - r_j) >= 0, lead back to a saddle point
+ * and are left out; where none is left, the step G(u_k) - u_k itself is taken 2, 4, ... times as long. Least squares by
+ * Gram-Schmidt, newest difference first, twice; differences that depend on newer ones within 1e-8 are left out. A mixed
+ * point is refused when F there is higher than at each of the last 3 points: then the image G(u_k) is next, and the
+ * older half is forgotten. source  Walker & Ni 2011; the rule that F may rise for a while: Grippo et al. 1986 */
 #ifndef FZ_OPTIM_MIXING_H
 #define FZ_OPTIM_MIXING_H
 #include "optim/optimizer.h"
@@ -21,6 +21,7 @@ typedef struct fz_mixing {
   double value[FZ_MIXING_VALUES];  /* F at the last points, a ring */
   int64_t n_values;                /* so far */
   int64_t mixed;                   /* 1: the present point is a mixed one */
+  double stretch;                  /* of the last step */
   double *base, *weighted, *shift; /* [capacity][dim] scratch: orthonormal differences q of r, C q; the same of G */
   double *residual;                /* [dim] scratch */
 } fz_mixing;

@@ -6,6 +6,7 @@
 
 #include "core/memory.h"
 #include "linear_model.h"
+#include "optim/mixing.h"
 #include "optim/optimizer.h"
 #include "optim/pairs.h"
 #include "optim/subspace.h"
@@ -103,6 +104,43 @@ static void mixing_solves_a_linear_map(void **state) {
   run(o, 4);
   assert_true(distance(&m, o->w) < exact);
   fz_optimizer_destroy(&o);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
+/* G(u) = rate u on one axis: where it contracts, two points give the fixed point 0; where it expands, 0 is a saddle and
+ * the step grows instead: 2, then 4 times. */
+static void mixing_leaves_saddles(void **state) {
+  (void)state;
+  linear_model m;
+  linear_init(&m, usual);
+  fz_optimizer o = {.kind = fz_optimizer_find("em-anderson"), .f = &m.f, .options = full_options(&m)};
+  for (int expands = 0; expands < 2; expands++) {
+    const double rate = expands ? 1.5 : 0.5;
+    fz_mixing mixing;
+    fz_error err = {0};
+    double u[LINEAR_DIM] = {1, 0, 0}, g[LINEAR_DIM] = {rate, 0, 0}, out[LINEAR_DIM];
+    assert_int_equal(fz_mixing_init(&mixing, &o), FZ_OK);
+    fz_mixing_push(&mixing, &o, u, g, 1);
+    assert_int_equal(fz_mixing_mix(&mixing, &o, u, u, out, &err), FZ_OK);
+    assert_memory_equal(out, g, sizeof g); /* one point: its image */
+    assert_int_equal(mixing.mixed, 0);
+    double stretch = 2;
+    for (int step = 0; step < 2; step++, stretch *= 2) {
+      memcpy(u, out, sizeof u);
+      g[0] = rate * u[0];
+      fz_mixing_push(&mixing, &o, u, g, 0.5);
+      assert_int_equal(fz_mixing_mix(&mixing, &o, u, u, out, &err), FZ_OK);
+      assert_int_equal(mixing.mixed, 1);
+      double expect = expands ? u[0] + stretch * (g[0] - u[0]) : 0;
+      assert_true(fabs(out[0] - expect) < 1e-14);
+      if (!expands) break;
+    }
+    assert_true(fz_mixing_highest(&mixing) == 1);
+    fz_mixing_refuse(&mixing, &o, out);
+    assert_memory_equal(out, g, sizeof g);
+    assert_true(mixing.mixed == 0 && mixing.stretch == 1);
+    fz_mixing_clear(&mixing);
+  }
   assert_int_equal(fz_memory_blocks(), 0);
 }
 
@@ -450,6 +488,7 @@ static void without_algebra_they_say_so(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(one_pair_solves_one_dimension),
                                      cmocka_unit_test(mixing_solves_a_linear_map),
+                                     cmocka_unit_test(mixing_leaves_saddles),
                                      cmocka_unit_test(pairs_of_snapshots_converge_superlinearly),
                                      cmocka_unit_test(pairs_of_negative_curvature_are_left_out),
                                      cmocka_unit_test(the_newest_pairs_stay),

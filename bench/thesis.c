@@ -28,7 +28,7 @@ static const fz_command page = {
 typedef struct settings {
   const char *problem, *methods, *out, *json;
   int64_t seeds, first_seed, tile, threads;
-  double max_passes, tolerance, target, step, inner_passes;
+  double warm_passes, max_passes, tolerance, target, step, inner_passes;
   int64_t batch, memory, eigenpairs;
   const char *safeguards;
   bool list;
@@ -76,7 +76,7 @@ static fz_status run(fz_mpi *comm, const settings *s, fz_error *err) {
   fz_experiment_method method[FZ_THESIS_METHODS_MOST];
   fz_experiment_result result = {0};
   fz_bench_report report = {0};
-  fz_thesis_source source = {comm, (int)s->tile, (int)s->threads};
+  fz_thesis_source source = {comm, (int)s->tile, (int)s->threads, s->warm_passes};
   int n;
   fz_status st = fz_thesis_methods(is_cryo(s) ? FZ_THESIS_CRYO : FZ_THESIS_MRA, s->methods, method, &n, err);
   if (st != FZ_OK) return st;
@@ -109,6 +109,9 @@ int main(int argc, char **argv) {
        .help = "Data sets and starts."},
       {"first-seed", FZ_OPTION_INT, &s.first_seed, .default_text = "1", .minimum = 0, .maximum = 1e9, .metavar = "N",
        .help = "The first one's seed."},
+      {"warm-passes", FZ_OPTION_REAL, &s.warm_passes, .minimum = 0, .maximum = 1e6, .metavar = "N",
+       .help = "Passes of incremental EM from the random start, before and outside of the comparison: methods that "
+               "begin in the basin of one optimum are compared by their rates alone."},
       {"max-passes", FZ_OPTION_REAL, &s.max_passes, .minimum = 0, .maximum = 1e7, .metavar = "N",
        .help = "Cost-weighted passes for each method. 0: as in the thesis, 14000 or, cryo, 2000."},
       {"tolerance", FZ_OPTION_REAL, &s.tolerance, .default_text = "1e-14", .minimum = 0, .maximum = 1, .metavar = "D",

@@ -37,6 +37,7 @@ fz_status fz_thesis_cryo_open(void *context, uint64_t seed, fz_experiment_proble
   problem->f = fz_mpi_orbit_objective_view(p->shared);
   problem->start = p->start;
   problem->measure = measure;
+  st = fz_thesis_warm(s, problem->f, seed, p->start, err);
 done:
   return st;
 }

@@ -95,6 +95,14 @@ static void sem_vr_anderson(fz_optimizer_options *o, fz_thesis_problem problem) 
   o->safeguards = FZ_SAFE_ALL;
 }
 
+/* EM's own curvature as H_0 and pairs of whole passes: a quasi-Newton EM, which needs no batches at this size. */
+static void qn_em(fz_optimizer_options *o, fz_thesis_problem problem) {
+  o->batch_images = problem == FZ_THESIS_MRA ? 3000 : 3600;
+  o->step_rule = FZ_STEP_GIVEN;
+  o->step = 0.5;
+  o->memory = 40;
+}
+
 static void em_anderson(fz_optimizer_options *o, fz_thesis_problem problem) {
   (void)problem;
   o->memory = 8;
@@ -118,6 +126,7 @@ static const row table[] = {
     {"sem-vr-qn-ours", "sEM-vr+QN (safeguards)", "sem-vr-qn", {NULL, NULL}, sem_vr_qn_ours},
     {"sem-vr-stat", "sEM-vr (statistics)", "sem-vr", {NULL, NULL}, sem_vr},
     {"sem-vr-anderson", "sEM-vr+Anderson", "sem-vr-anderson", {NULL, NULL}, sem_vr_anderson},
+    {"qn-em", "quasi-Newton EM (SVRG+II of whole passes)", "svrg-ii", {NULL, NULL}, qn_em},
     {"em-anderson", "EM+Anderson", "em-anderson", {NULL, NULL}, em_anderson},
     {"incremental", "incremental EM", "incremental", {NULL, NULL}, incremental},
 };

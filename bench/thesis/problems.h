@@ -6,8 +6,12 @@
 
 typedef struct fz_thesis_source {
   fz_mpi *comm;
-  int tile, threads; /* images per tile: batches are whole tiles */
+  int tile, threads;  /* images per tile: batches are whole tiles */
+  double warm_passes; /* of incremental EM from the random start; what they give is the start of all methods */
 } fz_thesis_source;
+
+/** start [f->dim] after the source's warm passes.  calls collective as f is */
+fz_status fz_thesis_warm(const fz_thesis_source *s, const fz_objective *f, uint64_t seed, double *start, fz_error *err);
 
 /** Windowed MRA (4.5.1) with estimated density; metrics: relative error of the signal, and of the density (L1).
  *  context: fz_thesis_source */

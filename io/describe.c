@@ -169,7 +169,7 @@ static fz_status read_start(const char *path, char *start, size_t room, int64_t 
   struct stat info;
   fz_status st = FZ_OK;
   memset(start, 0, room);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return fz_fail(err, FZ_EINPUT, "%s: cannot open: %s", path, strerror(errno));
   if (fstat(fd, &info) != 0) {
     st = fz_fail(err, FZ_EIO, "%s: cannot examine: %s", path, strerror(errno));

@@ -51,7 +51,7 @@ fz_status fz_io_file_read(const char *path, char **bytes, int64_t *size, fz_erro
   struct stat info;
   *bytes = NULL;
   *size = 0;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return fz_fail(err, FZ_EINPUT, "%s: cannot open: %s", path, strerror(errno));
   if (fstat(fd, &info) != 0) {
     st = fz_fail(err, FZ_EIO, "%s: cannot examine: %s", path, strerror(errno));

@@ -1,5 +1,6 @@
 #include "io/images_check.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "core/memory.h"
@@ -8,6 +9,10 @@
 
 /* Standard errors of the mean contrast: pure noise reaches them once in three million sets. */
 static const double DARK = -5;
+
+double fz_io_mask_radius_px(int box) {
+  return fmin(0.45 * box, 0.5 * box - 1);
+}
 
 static fz_io_place place_of(const fz_io_images_seen *seen, int64_t i) {
   const fz_particle *q = &seen->table->particle[i];

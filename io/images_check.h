@@ -5,6 +5,9 @@
 #include "io/particles.h"
 #include "model/images.h"
 
+/** The mask that images get when none is asked for: 0.9 of the box in diameter, less in boxes below 20 px. */
+double fz_io_mask_radius_px(int box);
+
 typedef struct fz_io_images_seen {
   const fz_io_particles *particles;
   const fz_images *images;     /* of the particles looked at; read once more for what is wrong with the first bad one */

@@ -32,7 +32,7 @@ fz_status fz_io_mrc_open_part(const char *path, fz_io_mrc **out, fz_error *err) 
     st = fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
     goto done;
   }
-  mrc->fd = open(path, O_RDONLY | O_CLOEXEC);
+  mrc->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (mrc->fd < 0 || fstat(mrc->fd, &info) != 0) {
     st = fz_fail(err, FZ_EINPUT, "%s: cannot open: %s", path, strerror(errno));
     goto done;

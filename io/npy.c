@@ -10,9 +10,10 @@
 
 static const char MAGIC[6] = {(char)0x93, 'N', 'U', 'M', 'P', 'Y'};
 
+/* Files are opened without blocking: a named pipe without a writer must not hang the program. */
 bool fz_io_npy_is(const char *path) {
   char start[sizeof MAGIC];
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return false;
   bool is = pread(fd, start, sizeof start, 0) == (ssize_t)sizeof start && memcmp(start, MAGIC, sizeof start) == 0;
   close(fd);

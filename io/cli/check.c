@@ -61,7 +61,7 @@ static fz_status look_at(fz_check *c, const fz_particles *chosen, fz_error *err)
   fz_status st = fault ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory");
   if (st == FZ_OK) st = fz_io_images_open(chosen, 0, &images, err);
   FZ_TRY(fz_mpi_agree(c->comm, st, err));
-  double radius = 0.45 * images.box;
+  double radius = fz_io_mask_radius_px(images.box);
   FZ_TRY(fz_mpi_dataset_scan(c->comm, chosen, &images, radius, &data, fault, err));
   const fz_io_images_seen seen = {.particles = c->particles,
                                   .images = &images,

@@ -107,7 +107,8 @@ static fz_status refuse_empty_half(const fz_reconstruction *s, fz_error *err) {
 
 static fz_status open_dataset(fz_reconstruction *s, fz_error *err) {
   const fz_optics *optics = &fz_io_particles_table(s->particles)->optics[0];
-  double radius = s->r->mask_diameter_A > 0 ? 0.5 * s->r->mask_diameter_A / optics->pixel_A : 0.45 * s->images.box;
+  double radius =
+      s->r->mask_diameter_A > 0 ? 0.5 * s->r->mask_diameter_A / optics->pixel_A : fz_io_mask_radius_px(s->images.box);
   if (radius > 0.5 * s->images.box - 1 || radius < 3)
     return fz_fail(err, FZ_EINVAL, "--mask-diameter %g: the box of %d px leaves room for %.0f to %.0f A",
                    s->r->mask_diameter_A, s->images.box, 6 * optics->pixel_A, (s->images.box - 2) * optics->pixel_A);

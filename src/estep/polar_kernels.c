@@ -27,7 +27,8 @@ typedef fz_real vec __attribute__((vector_size(REGISTER)));
 typedef int64_t mask __attribute__((vector_size(REGISTER)));
 #else
 typedef int32_t mask __attribute__((vector_size(REGISTER)));
-FZ_DEFINE_EXP_NEGATIVE(exp_float, vec, mask)
+typedef uint32_t words __attribute__((vector_size(REGISTER)));
+FZ_DEFINE_EXP_NEGATIVE(exp_float, vec, words)
 #endif
 
 FZ_INLINE vec load(const fz_real *from) {

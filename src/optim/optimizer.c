@@ -56,7 +56,7 @@ fz_optimizer_options fz_optimizer_options_default(void) {
   return (fz_optimizer_options){.batch_images = 100,
                                 .iterations = 3,
                                 .full_iterations = 15,
-                                .rate_power = 0.6,
+                                .rate_power = 0.3,
                                 .precondition = true,
                                 .inner_passes = 1.0,
                                 .momentum = 0.9,

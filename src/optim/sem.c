@@ -23,6 +23,13 @@ static fz_status init(fz_optimizer *o) {
   return fz_batches_init(&s->batches, o->options.seed, o->f->n_tiles, o->f->n_images, o->options.batch_images);
 }
 
+/* How many images' worth of information the mean holds.  Each has been seen once in the first pass, however its weight
+ * has faded since; the effective number alone would smooth a noisy map twice as much as its data ask for. */
+static double worth(const fz_optimizer *o) {
+  const sem *s = o->self;
+  return fmax(1 / s->spread, fmin((double)o->visited, (double)o->f->n_images));
+}
+
 static fz_status step(fz_optimizer *o, fz_error *err) {
   sem *s = o->self;
   int64_t n, count = s->batches.n_batches;
@@ -33,7 +40,7 @@ static fz_status step(fz_optimizer *o, fz_error *err) {
   double rho = o->steps ? pow((double)o->steps + 2, -o->options.rate_power) : 1.0;
   for (ptrdiff_t i = 0; i < o->f->n_moments; i++) s->mean[i] += rho * (s->moments[i] - s->mean[i]);
   s->spread = (1 - rho) * (1 - rho) * s->spread + rho * rho / (double)o->f->images(o->f->self, s->words);
-  return o->f->maximize(o->f->self, s->mean, 1 / s->spread, o->options.iterations, o->w, err);
+  return o->f->maximize(o->f->self, s->mean, worth(o), o->options.iterations, o->w, err);
 }
 
 static void state(fz_optimizer *o, fz_state_list *list) {

@@ -29,14 +29,9 @@ if [ -x /usr/bin/python3 ]; then
   grep -q ' 45.5 ' out.txt || fail "the judge's better hand was not taken"
 fi
 
-bash "$FZ_SOURCE/bench/optimizers.sh" --n 64 --box 32 --snr 1 --algorithms svrg --ladder 3x2 --ranks 1 --out op --json op.json \
-  -- --max-resolution 40 >out.txt 2>&1 || fail "optimizers.sh failed"
-grep -qE '^svrg +[0-9.-]+ +[23][0-9.]+ ' out.txt || fail "no row of svrg"
-grep -q '"curve": \[{"step": 1, ' op.json || fail "no curve in the JSON"
-
 bash "$FZ_SOURCE/bench/check.sh" --rows 100 --stacks 3 --ranks 2 --out ck --json ck.json >out.txt 2>&1 || fail "check.sh failed"
 grep -q '^3 passed, 0 failed' out.txt && grep -q '"rows": 100, ' ck.json || fail "check.sh"
-for script in abinitio optimizers interop seven check; do
+for script in abinitio interop seven check; do
   bash "$FZ_SOURCE/bench/$script.sh" --help | grep -qE -- '--(json FILE|truth MAP)' || fail "$script.sh --help"
   bash "$FZ_SOURCE/bench/$script.sh" --nonsense >out.txt 2>&1 && fail "$script.sh took an unknown option"
 done

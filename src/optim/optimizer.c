@@ -12,7 +12,7 @@ extern const fz_optimizer_kind fz_optimizer_em, fz_optimizer_sem, fz_optimizer_i
     fz_optimizer_gd, fz_optimizer_sgd, fz_optimizer_svrg;
 extern const fz_optimizer_kind fz_optimizer_svrg_ii, fz_optimizer_sem_vr_parameters, fz_optimizer_sem_vr_qn,
     fz_optimizer_em_anderson, fz_optimizer_sem_vr_anderson, fz_optimizer_svrg_i, fz_optimizer_olbfgs,
-    fz_optimizer_hessian_free;
+    fz_optimizer_hessian_free, fz_optimizer_hessian_free_batch;
 extern const fz_optimizer_kind fz_optimizer_momentum, fz_optimizer_nesterov, fz_optimizer_adagrad, fz_optimizer_sag,
     fz_optimizer_tonga;
 
@@ -39,6 +39,7 @@ static const fz_optimizer_kind *const kinds[] = {
     &fz_optimizer_sem_vr_anderson,
     &fz_optimizer_olbfgs,
     &fz_optimizer_hessian_free,
+    &fz_optimizer_hessian_free_batch,
 };
 /* clang-format on */
 

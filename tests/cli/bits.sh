@@ -7,7 +7,7 @@ results="map.mrc half1.mrc half2.mrc particles.star fsc.star"
 # run FOLDER RANKS THREADS ARGUMENTS...
 run() {
   local launcher=()
-  [ "$2" = 1 ] || launcher=(timeout 100 "$MPIRUN" --oversubscribe -n "$2")
+  [ "$2" = 1 ] || launcher=(timeout 300 "$MPIRUN" --oversubscribe -n "$2")
   "${launcher[@]}" "$FRAZIL" --log warn reconstruct --particles "$data/particles.star" --output "$1" --threads "$3" \
     --starts 1 --kmax-schedule 3,4 --max-resolution 28 --max-passes 2 "${@:4}" >out.txt 2>&1 ||
     { cat out.txt; fail "reconstruct ${*:4} on $2 ranks x $3 threads"; }

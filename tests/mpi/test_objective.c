@@ -96,7 +96,11 @@ static void shares_follow_in_gradient_methods(fz_mpi *comm) {
     for (ptrdiff_t v = 0; v < two.f->dim; v++) two.w[v] = v < x.f->dim ? x.w[v] : 0;
     CHECK(fz_optimizer_create(fz_optimizer_find(name[i]), two.f, &options, two.w, &o, &err) == FZ_OK);
     CHECK(two.f->class_prior[0] == 0.5 && two.f->class_prior[1] == 0.5);
-    while (fz_optimizer_passes(o) < 4) CHECK(fz_optimizer_step(o, &err) == FZ_OK);
+    while (fz_optimizer_passes(o) < 4) {
+      fz_status st = fz_optimizer_step(o, &err);
+      if (st != FZ_OK) fprintf(stderr, "%s: %s\n", name[i], err.text);
+      CHECK(st == FZ_OK);
+    }
     CHECK(two.f->class_prior[0] > 0.7 && fabs(two.f->class_prior[0] + two.f->class_prior[1] - 1) < 1e-12);
     fz_optimizer_destroy(&o);
     drop(&two);

@@ -45,7 +45,9 @@ fz_projector *fz_projector_create(int m, int kmax) {
   p->padded = fz_alloc((ptrdiff_t)n * n * n, sizeof *p->padded);
   p->half = fz_alloc((ptrdiff_t)n * n * (m + 1), sizeof *p->half);
   p->inverse = fz_alloc(m, sizeof *p->inverse);
-  p->cell = fz_alloc(2 * p->cube.cells, sizeof *p->cell);
+  /* A point on the grid's last plane has four taps, the last of weight 0 and, in the last row, one cell beyond the
+   * cube: what is read there must be a number. */
+  p->cell = fz_alloc(2 * (p->cube.cells + 1), sizeof *p->cell);
   if (!p->fft || !p->padded || !p->half || !p->inverse || !p->cell) {
     fz_projector_destroy(&p);
     return NULL;

@@ -45,9 +45,7 @@ fz_projector *fz_projector_create(int m, int kmax) {
   p->padded = fz_alloc((ptrdiff_t)n * n * n, sizeof *p->padded);
   p->half = fz_alloc((ptrdiff_t)n * n * (m + 1), sizeof *p->half);
   p->inverse = fz_alloc(m, sizeof *p->inverse);
-  /* A point on the grid's last plane has four taps, the last of weight 0 and, in the last row, one cell beyond the
-   * cube: what is read there must be a number. */
-  p->cell = fz_alloc(2 * (p->cube.cells + 1), sizeof *p->cell);
+  p->cell = fz_alloc(2 * p->cube.cells, sizeof *p->cell);
   if (!p->fft || !p->padded || !p->half || !p->inverse || !p->cell) {
     fz_projector_destroy(&p);
     return NULL;
@@ -121,9 +119,11 @@ INLINE vec4 axis_slopes(const fz_real *table, double f) {
   return (high - low) * (fz_real)FZ_KB_TABLE;
 }
 
+/* f = q - floor(q) is 1 where q lies below an integer by less than rounding can tell: the last row is then the upper.
+ */
 INLINE vec4 axis_weights(const fz_real *table, double f) {
   double position = f * FZ_KB_TABLE;
-  int t = (int)position;
+  int t = position < FZ_KB_TABLE ? (int)position : FZ_KB_TABLE - 1;
   fz_real part = (fz_real)(position - t);
   vec4 low, high;
   memcpy(&low, table + 4 * t, sizeof low);

@@ -158,6 +158,32 @@ static void slice_and_insertion_are_adjoint(void **state) {
   assert_int_equal(fz_memory_blocks(), 0);
 }
 
+/* q - floor(q) is 1 for q = -1e-20: the point's taps are those of q = 0, and nothing beyond the table is looked at. */
+static void a_point_just_below_the_grid(void **state) {
+  (void)state;
+  enum { M = 20, KMAX = 8, ROWS = FZ_KB_TABLE + 1 };
+  fz_frequencies f;
+  assert_int_equal(fz_frequencies_init(&f, KMAX), FZ_OK);
+  fz_cube cube = fz_cube_make(M, 2, KMAX);
+  double *table = fz_alloc(4 * (ROWS + 1), sizeof *table), *one = fz_alloc(f.padded, sizeof *one);
+  double *at = fz_alloc(2 * cube.cells, sizeof *at), *below = fz_alloc(2 * cube.cells, sizeof *below);
+  fz_kb_fill_table_f64(table);
+  for (int k = 0; k < 4; k++) table[4 * ROWS + k] = NAN;
+  for (int i = 0; i < f.count; i++) one[i] = 1;
+  fz_rotation a = {{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
+  fz_insert_complex(&cube, table, &f, &a, one, one, at);
+  a.m[0][2] = a.m[1][2] = -1e-20;
+  fz_insert_complex(&cube, table, &f, &a, one, one, below);
+  for (ptrdiff_t i = 0; i < 2 * cube.cells; i++)
+    if (!(fabs(below[i] - at[i]) < 1e-2)) fail_msg("cell %td: %g, not %g", i, below[i], at[i]);
+  fz_free(&below);
+  fz_free(&at);
+  fz_free(&one);
+  fz_free(&table);
+  fz_frequencies_clear(&f);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
 /* The slice at psi + 90 degrees is the slice at psi read at the turned points. */
 static void quarter_turns_permute(void **state) {
   (void)state;
@@ -175,6 +201,7 @@ static void quarter_turns_permute(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(gaussian_slices), cmocka_unit_test(gaussian_tangents),
                                      cmocka_unit_test(slice_and_insertion_are_adjoint),
+                                     cmocka_unit_test(a_point_just_below_the_grid),
                                      cmocka_unit_test(quarter_turns_permute)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,125 @@
+/* Making ready what the next step of a run needs: stage, volumes on its grid, optimizer. */
+#include <math.h>
+
+#include "core/memory.h"
+#include "core/random.h"
+#include "model/resample.h"
+#include "model/start.h"
+#include "optim/run_private.h"
+
+static const double RISE = 1.2; /* of the band limit from one refinement pass to the next */
+
+int fz_run_next_kmax(const fz_run_settings *s, int kmax) {
+  int next = (int)ceil(RISE * kmax - 1e-9);
+  return next < s->schedule.kmax_limit ? next : s->schedule.kmax_limit;
+}
+
+int fz_run_first_refine_kmax(const fz_run_settings *s) {
+  if (s->initial) return s->initial_kmax < s->schedule.kmax_limit ? s->initial_kmax : s->schedule.kmax_limit;
+  return fz_run_next_kmax(s, s->schedule.ladder[s->schedule.n_ladder - 1].kmax);
+}
+
+void fz_run_close_stage(fz_run *run) {
+  fz_optimizer_destroy(&run->optimizer);
+  if (run->view) run->host.close(run->host.self);
+  run->view = NULL;
+  run->stage = NULL;
+}
+
+/* Poses are drawn in the refinement only: while the map still changes beyond recognition, the poses of an image do too,
+ * and at those band limits all of them are cheap.  Starts are compared by sums over the same poses. */
+static void choose_engine(const fz_run_settings *s, int64_t phase, fz_stage_spec *spec) {
+  spec->engine = s->engine;
+  spec->marginalization = s->marginalization;
+  if (s->marginalization != FZ_MARGINALIZATION_IMPORTANCE) return;
+  if (phase == FZ_RUN_REFINE)
+    spec->engine = FZ_ENGINE_IMPORTANCE;
+  else
+    spec->marginalization = s->engine == FZ_ENGINE_POLAR ? FZ_MARGINALIZATION_ADAPTIVE : FZ_MARGINALIZATION_EXHAUSTIVE;
+}
+
+fz_stage_spec fz_run_stage_spec(const fz_run_settings *s, int box, int64_t phase, int64_t start, int kmax) {
+  fz_random r = fz_random_stream(s->seed, FZ_PURPOSE_GRID_ROTATION, (uint32_t)start, (uint64_t)kmax);
+  fz_stage_spec spec = {.turn = fz_rotation_random(&r),
+                        .n_classes = s->n_classes,
+                        .seed = s->seed * 1000003u + (uint64_t)start,
+                        .want = phase == FZ_RUN_CLIMB ? fz_optimizer_want(s->kind, &s->optimizer) : FZ_WANT_MOMENTS,
+                        .double_precision = s->double_precision,
+                        .threads = s->threads,
+                        .cache_bytes = s->cache_bytes};
+  choose_engine(s, phase, &spec);
+  fz_schedule_sampling(&s->sampling, box, kmax, phase == FZ_RUN_REFINE && !s->initial, &spec);
+  return spec;
+}
+
+int fz_run_present_kmax(const fz_run *run) {
+  const fz_schedule *s = &run->settings.schedule;
+  if (run->phase == FZ_RUN_CLIMB) return s->ladder[run->rung].kmax;
+  if (run->phase == FZ_RUN_COMPARE) return s->ladder[s->n_ladder - 1].kmax;
+  return (int)run->kmax;
+}
+
+static fz_status open_stage(fz_run *run, fz_error *err) {
+  int kmax = fz_run_present_kmax(run);
+  fz_stage_spec spec = fz_run_stage_spec(&run->settings, run->data->box, run->phase, run->start, kmax);
+  double *inverse = fz_alloc(kmax + 2, sizeof *inverse);
+  fz_status st = fz_run_agree(run, inverse ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory for a spectrum"), err);
+  if (st != FZ_OK) goto done;
+  for (int s = 0; s < kmax + 2; s++)
+    inverse[s] = 1.0 / run->data->signal_tau2[s < run->data->n_shells ? s : run->data->n_shells - 1];
+  st = run->host.open(run->host.self, run->data, &spec, inverse, run->data->mask_radius_px, &run->view, &run->stage,
+                      err);
+done:
+  fz_free(&inverse);
+  return st;
+}
+
+/* w on the grid of the open stage: resampled, or a start. */
+static fz_status fit_volume(fz_run *run, fz_error *err) {
+  int m = run->stage->m, classes = run->settings.n_classes;
+  if (run->m == m) return FZ_OK;
+  fz_status st = FZ_OK;
+  double *w = fz_alloc(classes * fz_run_voxels(m), sizeof *w);
+  if (!w) return fz_fail(err, FZ_ENOMEM, "no memory for %d volumes of %d^3 voxels", classes, m);
+  for (int k = 0; k < classes && st == FZ_OK; k++) {
+    double *to = w + k * fz_run_voxels(m);
+    if (run->m)
+      st = fz_resample(run->w + k * fz_run_voxels(run->m), (int)run->m, to, m);
+    else if (run->settings.initial)
+      st = fz_resample(run->settings.initial, run->data->box, to, m);
+    else
+      st = fz_start_volume(run->settings.seed, (int)run->start, k, m, 3, run->data->signal_tau2,
+                           run->stage->slice_scale, run->data->mask_radius_px * m / run->data->box, to);
+  }
+  fz_free(&run->w);
+  run->w = w;
+  run->m = m;
+  return st == FZ_OK ? FZ_OK : fz_fail(err, st, "no memory to resample a volume");
+}
+
+/* Make ready what the next step needs: stage, volumes on its grid, optimizer. */
+fz_status fz_run_prepare(fz_run *run, fz_error *err) {
+  if (run->view || run->phase >= FZ_RUN_POLISH) return FZ_OK;
+  fz_status st;
+  FZ_TRY(open_stage(run, err));
+  FZ_TRY(fz_run_agree(run, fit_volume(run, err), err));
+  if (run->phase == FZ_RUN_CLIMB) {
+    const fz_schedule_step *rung = &run->settings.schedule.ladder[run->rung];
+    fz_optimizer_options options = run->settings.optimizer;
+    if (options.batch_images == 0) options.batch_images = rung->batch_images;
+    if (options.batch_images > run->data->n) options.batch_images = run->data->n;
+    options.seed = run->settings.seed * 1000003u + (uint64_t)run->start * 101u + (uint64_t)run->rung;
+    st = fz_optimizer_create(run->settings.kind, run->view, &options, run->w, &run->optimizer, err);
+    FZ_TRY(fz_run_agree(run, st, err));
+  }
+done:
+  return st;
+}
+fz_polish_spec fz_run_polish_spec(const fz_run *run) {
+  return (fz_polish_spec){.kmax = (int)run->reach,
+                          .m = (int)run->m,
+                          .n_classes = run->settings.n_classes,
+                          .threads = run->settings.threads,
+                          .volume = {run->w, run->w}, /* poses are shared by the halves: so is the map */
+                          .shift_sd_px = run->settings.sampling.shift_range_px / 3};
+}

@@ -1,0 +1,82 @@
+/* Writing a run down, and taking it up again. */
+#include "core/memory.h"
+#include "optim/run_private.h"
+
+fz_status fz_run_restore(fz_run *run, fz_error *err) {
+  int64_t classes = run->settings.n_classes;
+  fz_status st = FZ_OK;
+  if (run->m && !(run->w = fz_alloc(classes * fz_run_voxels(run->m), sizeof *run->w))) st = FZ_ENOMEM;
+  if (run->best_m && !(run->best_w = fz_alloc(classes * fz_run_voxels(run->best_m), sizeof *run->w))) st = FZ_ENOMEM;
+  for (int h = 0; h < 2 && run->phase >= FZ_RUN_POLISH; h++)
+    if (!(run->half[h] = fz_alloc(classes * fz_run_voxels(run->m), sizeof(double)))) st = FZ_ENOMEM;
+  if (st != FZ_OK) fz_fail(err, st, "no memory for the volumes of the checkpoint");
+  st = fz_run_agree(run, st, err);
+  if (st != FZ_OK) return st;
+  return run->climbing ? fz_run_prepare(run, err) : FZ_OK;
+}
+
+void fz_run_scalars(fz_run *run, fz_state_list *list) {
+  run->climbing = run->optimizer != NULL;
+  struct {
+    const char *name;
+    int64_t *value;
+    const char *meaning;
+  } whole[] = {{"run/phase", &run->phase, "0 climb, 1 compare, 2 refine, 3 polish, 4 complete"},
+               {"run/start", &run->start, "random start in progress"},
+               {"run/rung", &run->rung, "step of the ladder of band limits"},
+               {"run/pass", &run->pass, "refinement passes done"},
+               {"run/kmax", &run->kmax, "band limit of the refinement, shells"},
+               {"run/reach", &run->reach, "band limit up to which the present volumes were solved for, shells"},
+               {"run/stale", &run->stale, "passes without progress"},
+               {"run/climbing", &run->climbing, "1: an optimizer is under way and its state follows"},
+               {"run/work_box", &run->m, "edge of the present volumes, voxels; 0: none yet"},
+               {"run/best_work_box", &run->best_m, "edge of the best start's volumes; 0: none yet"}};
+  for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++)
+    fz_state_add_i64(list, whole[i].name, whole[i].value, "1", whole[i].meaning);
+  fz_state_add_f64(list, "run/best_gain", &run->best_gain, "nats", "mean gain per image of the best start");
+  fz_state_add_f64(list, "run/best_shell", &run->best_shell, "shells", "where the half-maps part, at best");
+  fz_state_add_f64(list, "run/cost_done", &run->cost_done, "1", "work done, in the units of the cost model");
+  fz_state_add_f64(list, "run/passes", &run->passes, "1", "images evaluated / images");
+  fz_state_add_f64(list, "run/last_gain", &run->last_gain, "nats", "mean gain per image of the last step");
+  fz_state_add_array(list, "run/start_gain", FZ_STATE_F64, 1, (int64_t[]){FZ_RUN_STARTS_MAX}, run->start_gain, "nats",
+                     "mean gain per image of each start in the common E-step");
+}
+
+static void list_memories(fz_run *run, fz_state_list *list) {
+  static const char *const meaning =
+      "visits; spreads of direction, in-plane angle, shift; 12 rotations (axis x angle, "
+      "weight); 4 shifts (x, y, weight); rows as in the input";
+  int64_t dims[2] = {run->data->table->n, FZ_POSE_MEMORY_NUMBERS}, average[1] = {FZ_POSE_AVERAGE_NUMBERS};
+  fz_state_add_array(list, "images/memory", FZ_STATE_F32, 2, dims, run->data->memory, "radians, pixels", meaning);
+  fz_state_add_array(list, "images/average", FZ_STATE_F64, 1, average, &run->data->average, "pixels^2",
+                     "posterior mass; squared shifts; viewing directions by HEALPix pixel");
+}
+
+void fz_run_arrays(fz_run *run, fz_state_list *list) {
+  fz_dataset *data = run->data;
+  int64_t classes = run->settings.n_classes, groups = data->n_groups;
+  int64_t states[2] = {data->table->n, FZ_IMAGE_STATE_NUMBERS};
+  fz_state_add_array(list, "images/state", FZ_STATE_F64, 2, states, data->state, "degrees, pixels, nats",
+                     "rot tilt psi, shift x y, centre x y, gain, entropy, peak, class, visited; rows as in the input");
+  fz_state_add_array(list, "images/best_state", FZ_STATE_F64, 2, states, run->best_state, "degrees, pixels, nats",
+                     "the same at the end of the best start");
+  if (run->data->memory) list_memories(run, list);
+  fz_state_add_array(list, "noise/sigma2", FZ_STATE_F64, 2, (int64_t[]){groups, data->n_shells}, data->sigma2,
+                     "squared image units", "noise power per optics group and shell");
+  fz_state_add_array(list, "prior/tau2", FZ_STATE_F64, 1, (int64_t[]){data->n_shells}, data->signal_tau2,
+                     "squared image units", "signal power per slice coefficient and shell");
+  fz_state_add_array(list, "run/fsc", FZ_STATE_F64, 2, (int64_t[]){classes, data->n_shells}, run->fsc, "1",
+                     "Fourier shell correlation of the half-maps");
+  if (run->m)
+    fz_state_add_array(list, "volume/w", FZ_STATE_F64, 4, (int64_t[]){classes, run->m, run->m, run->m}, run->w,
+                       "image units", "present volumes on the work box, z y x");
+  if (run->best_m)
+    fz_state_add_array(list, "volume/best", FZ_STATE_F64, 4,
+                       (int64_t[]){classes, run->best_m, run->best_m, run->best_m}, run->best_w, "image units",
+                       "volumes of the best start");
+  if (run->phase >= FZ_RUN_POLISH)
+    for (int h = 0; h < 2; h++)
+      fz_state_add_array(list, h ? "volume/half2" : "volume/half1", FZ_STATE_F64, 4,
+                         (int64_t[]){classes, run->m, run->m, run->m}, run->half[h], "image units", "half-map");
+  if (run->optimizer) fz_optimizer_state(run->optimizer, list);
+}

@@ -1,11 +1,9 @@
 /* frazil mra: multireference alignment, simulated or from a file. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"
-#include "core/version.h"
 #include "io/cli/command.h"
 #include "io/cli/mra.h"
 #include "io/cli/options.h"
@@ -62,23 +60,6 @@ static fz_status make_model(const fz_mra_request *r, const fz_mra_problem *p, fz
   return st;
 }
 
-static fz_status write_parameters(const char *dir, const fz_option *table, fz_error *err) {
-  char path[FZ_PATH_MAX], *text = NULL;
-  size_t size = 0;
-  fz_status st = fz_io_path_join(path, dir, "parameters.yaml", err);
-  if (st != FZ_OK) return st;
-  FILE *out = open_memstream(&text, &size);
-  if (!out) return fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
-  fprintf(out, "# frazil %s (%s) mra\n", fz_version(), fz_git_revision());
-  st = fz_options_write_yaml(table, out);
-  if (fclose(out) != 0 || st != FZ_OK)
-    st = fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
-  else
-    st = fz_io_write_atomic(path, text, (int64_t)size, err);
-  free(text);
-  return st;
-}
-
 static void tell(const fz_mra_request *r, const fz_mra_curve *c, fz_mra_end end) {
   int64_t last = c->n - 1;
   printf("%s: F %.12g after %.1f passes in %.2f s, %s\n", r->optimizer.kind->name, c->value[last], c->passes[last],
@@ -132,7 +113,7 @@ static fz_status run(fz_mpi *comm, fz_mra_request *r, const fz_option *table, fz
   FZ_TRY(fz_mra_solve(r, &p.problem, fz_mpi_orbit_objective_view(p.objective), p.w, &p.curve, &end, err));
   if (fz_mpi_rank(comm) == 0) {
     st = fz_mra_results_write(r, &p.problem, p.w, &p.curve, err);
-    if (st == FZ_OK) st = write_parameters(r->output, table, err);
+    if (st == FZ_OK) st = fz_options_save(table, r->output, "mra", NULL, err);
     if (st == FZ_OK) tell(r, &p.curve, end);
   }
   st = fz_mpi_agree(comm, st, err);

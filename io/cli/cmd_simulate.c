@@ -1,7 +1,6 @@
 /* frazil simulate: particles with known poses. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/memory.h"
@@ -249,23 +248,6 @@ done:
   return st;
 }
 
-static fz_status write_parameters(const settings *s, const fz_option *table, fz_error *err) {
-  char path[FZ_PATH_MAX], *text = NULL;
-  size_t size = 0;
-  fz_status st = fz_io_path_join(path, s->output, "parameters.yaml", err);
-  if (st != FZ_OK) return st;
-  FILE *out = open_memstream(&text, &size);
-  if (!out) return fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
-  fprintf(out, "# frazil %s (%s) simulate\n", fz_version(), fz_git_revision());
-  st = fz_options_write_yaml(table, out);
-  if (fclose(out) != 0 || st != FZ_OK)
-    st = fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
-  else
-    st = fz_io_write_atomic(path, text, (int64_t)size, err);
-  free(text);
-  return st;
-}
-
 static fz_status run(fz_mpi *comm, settings *s, const fz_option *table, fz_error *err) {
   job j = {0};
   char path[FZ_PATH_MAX];
@@ -282,7 +264,7 @@ static fz_status run(fz_mpi *comm, settings *s, const fz_option *table, fz_error
   if (first) {
     st = write_truth_maps(s, &j, err);
     if (st == FZ_OK) st = write_stars(s, &j, err);
-    if (st == FZ_OK) st = write_parameters(s, table, err);
+    if (st == FZ_OK) st = fz_options_save(table, s->output, "simulate", NULL, err);
   }
   FZ_TRY(fz_mpi_agree(comm, st, err));
   if (first) {

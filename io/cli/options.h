@@ -73,6 +73,11 @@ void fz_options_print_help(const fz_command *command, const fz_option *table, in
  *  fails   FZ_EIO when the stream refuses */
 fz_status fz_options_write_yaml(const fz_option *table, FILE *out);
 
+/** Write DIR/parameters.yaml: "# frazil VERSION (REVISION) `what`", the table as above, then as a comment the lines
+ * that the result depends on (NULL: none).  calls local.  fails FZ_EIO, FZ_ENOMEM */
+fz_status fz_options_save(const fz_option *table, const char *dir, const char *what, const char *depends,
+                          fz_error *err);
+
 /** The known word nearest to `word` (edit distance at most 3, adjacent swaps count one) or that starts with it; NULL
  *  when none is near.  Used for options, choices and commands. */
 const char *fz_nearest_word(const char *word, const char *const *known, int n);

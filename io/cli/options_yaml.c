@@ -4,8 +4,10 @@
 #include <yaml.h>
 
 #include "core/memory.h"
+#include "core/version.h"
 #include "io/cli/options.h"
 #include "io/cli/options_table.h"
+#include "io/run_dir.h"
 
 /* The config file on its way into the table. */
 typedef struct reader {
@@ -195,4 +197,33 @@ fz_status fz_options_write_yaml(const fz_option *table, FILE *out) {
     fputc('\n', out);
   }
   return fflush(out) == 0 && !ferror(out) ? FZ_OK : FZ_EIO;
+}
+
+static void write_comment(const char *heading, const char *text, FILE *out) {
+  fprintf(out, "\n# %s\n", heading);
+  for (const char *c = text; *c; c++) {
+    if (c == text || c[-1] == '\n') fputs("#   ", out);
+    fputc(*c, out);
+  }
+  fputc('\n', out);
+}
+
+fz_status fz_options_save(const fz_option *table, const char *dir, const char *what, const char *depends,
+                          fz_error *err) {
+  char path[FZ_PATH_MAX], *text = NULL;
+  size_t size = 0;
+  fz_status st = fz_io_path_join(path, dir, "parameters.yaml", err);
+  if (st != FZ_OK) return st;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
+  fprintf(out, "# frazil %s (%s) %s\n", fz_version(), fz_git_revision(), what);
+  st = fz_options_write_yaml(table, out);
+  if (depends) write_comment("The result depends on:", depends, out);
+  bool failed = ferror(out);
+  if (fclose(out) != 0 || failed || st != FZ_OK)
+    st = fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
+  else
+    st = fz_io_write_atomic(path, text, (int64_t)size, err);
+  free(text);
+  return st;
 }

@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <omp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -167,24 +166,10 @@ static bool wants_stop(void *context) {
   return fz_io_stop_requested(context);
 }
 
-static fz_status write_yaml(const fz_reconstruction *s, const fz_option *table, fz_error *err) {
-  char path[FZ_PATH_MAX], *text = NULL;
-  size_t n = 0;
-  FILE *stream = open_memstream(&text, &n);
-  if (!stream) return fz_fail(err, FZ_ENOMEM, "no memory for parameters.yaml");
-  fprintf(stream, "# %s\n", s->label);
-  fz_status st = fz_options_write_yaml(table, stream);
-  fprintf(stream, "\n# The result depends on:\n");
-  for (const char *c = s->parameters; *c; c++) {
-    if (c == s->parameters || c[-1] == '\n') fputs("#   ", stream);
-    fputc(*c, stream);
-  }
-  fputc('\n', stream);
-  fclose(stream);
-  if (st == FZ_OK) st = fz_io_path_join(path, s->r->output, "parameters.yaml", err);
-  if (st == FZ_OK) st = fz_io_write_atomic(path, text, (int64_t)n, err);
-  free(text);
-  return st;
+static fz_status save_parameters(const fz_reconstruction *s, const fz_option *table, fz_error *err) {
+  char what[60];
+  snprintf(what, sizeof what, "reconstruct seed %lld", (long long)s->r->seed);
+  return fz_options_save(table, s->r->output, what, s->parameters, err);
 }
 
 static fz_status run_job(fz_reconstruction *s, const fz_run_settings *set, const fz_option *table, fz_error *err) {
@@ -203,7 +188,7 @@ static fz_status run_job(fz_reconstruction *s, const fz_run_settings *set, const
     fz_log(FZ_LOG_INFO, "%s holds a finished run of these parameters; --fresh starts over", s->r->output);
     goto done;
   }
-  if (fz_mpi_rank(s->comm) == 0) st = write_yaml(s, table, err);
+  if (fz_mpi_rank(s->comm) == 0) st = save_parameters(s, table, err);
   FZ_TRY(fz_mpi_agree(s->comm, st, err));
   job.stop = s->stop;
   s->host = (fz_mpi_run_host){

@@ -69,12 +69,6 @@ static double adapted(double damping, double ratio) {
   return ratio < 0.25 ? 1.5 * damping : ratio > 0.75 ? damping / 1.5 : damping;
 }
 
-/* A Newton step has its own length; the noise of batches asks for less, and for less with time. */
-static double length_of_step(const fz_optimizer *o) {
-  if (o->options.step_rule == FZ_STEP_GIVEN) return o->options.step;
-  return o->kind->default_step * pow(1 + floor(fz_optimizer_passes(o)), -o->options.rate_power);
-}
-
 /* Nothing is changed before the last evaluation has been seen. */
 static fz_status step(fz_optimizer *o, fz_error *err) {
   hessian_free_batch *s = o->self;
@@ -84,7 +78,8 @@ static fz_status step(fz_optimizer *o, fz_error *err) {
   double promised, value = HUGE_VAL;
   fz_status st;
   FZ_TRY(fz_stochastic_gradient(b, o, o->w, err));
-  const double gain = o->gain, eta = length_of_step(o);
+  /* A Newton step has its own length; the noise of batches asks for less, and for less with time. */
+  const double gain = o->gain, eta = fz_step_number(o, true);
   FZ_TRY(damping_of(o, err));
   FZ_TRY(solve(o, eta, &promised, err));
   for (ptrdiff_t i = 0; i < n; i++) s->trial[i] = o->w[i] + eta * b->direction[i];

@@ -58,28 +58,13 @@ static double mean_scale(const fz_optimizer *o) {
   return sum / (double)s->pairs.count;
 }
 
-typedef struct start_matrix {
-  const fz_optimizer *o;
-  double scale;
-} start_matrix;
-
-static fz_status apply_start(void *context, const double *x, double *y, fz_error *err) {
-  const start_matrix *m = context;
-  const olbfgs *s = m->o->self;
-  const fz_objective *f = m->o->f;
-  if (m->o->options.precondition)
-    return f->precondition(f->self, s->stochastic.moments, m->o->options.iterations, x, y, err);
-  for (ptrdiff_t i = 0; i < f->dim; i++) y[i] = m->scale * x[i];
-  return FZ_OK;
-}
-
 /* s->direction = H gradient, and the step's length. */
 static fz_status choose(fz_optimizer *o, double *eta, fz_error *err) {
   olbfgs *s = o->self;
   fz_stochastic *b = &s->stochastic;
-  start_matrix start = {o, 1};
   fz_status st = FZ_OK;
   const bool plain = !o->options.precondition;
+  fz_pairs_start start = {plain ? NULL : b->moments, o->options.iterations, 1};
   if (plain) st = fz_stochastic_direction(b, o, b->gradient, err); /* for its step's length */
   if (st != FZ_OK) return st;
   *eta = fz_step_size(&b->step, o, true);
@@ -88,7 +73,7 @@ static fz_status choose(fz_optimizer *o, double *eta, fz_error *err) {
     if (o->options.step_rule != FZ_STEP_GIVEN) /* H knows the lengths */
       *eta *= o->kind->default_step / fz_step_size(&b->step, o, false);
   }
-  return fz_pairs_apply(&s->pairs, o, apply_start, &start, b->gradient, s->direction, err);
+  return fz_pairs_apply(&s->pairs, o, start, b->gradient, s->direction, err);
 }
 
 static fz_status step(fz_optimizer *o, fz_error *err) {

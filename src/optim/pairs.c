@@ -69,12 +69,26 @@ static fz_status tell(fz_pairs *p, const fz_optimizer *o, fz_error *err) {
   return st;
 }
 
-fz_status fz_pairs_apply(fz_pairs *p, const fz_optimizer *o, fz_linear_map initial, void *context, const double *g,
-                         double *out, fz_error *err) {
+typedef struct start_map {
+  const fz_objective *f;
+  fz_pairs_start start;
+} start_map;
+
+static fz_status apply_start(void *context, const double *x, double *y, fz_error *err) {
+  const start_map *m = context;
+  const fz_objective *f = m->f;
+  if (m->start.moments) return f->precondition(f->self, m->start.moments, m->start.iterations, x, y, err);
+  for (ptrdiff_t i = 0; i < f->dim; i++) y[i] = m->start.scale * x[i];
+  return FZ_OK;
+}
+
+fz_status fz_pairs_apply(fz_pairs *p, const fz_optimizer *o, fz_pairs_start start, const double *g, double *out,
+                         fz_error *err) {
   const fz_algebra *a = o->f->algebra;
   if (p->given != p->total) {
     fz_status st = tell(p, o, err);
     if (st != FZ_OK) return st;
   }
-  return a->quasi_newton_apply(a->self, p->matrix, initial, context, g, out, err);
+  start_map map = {o->f, start};
+  return a->quasi_newton_apply(a->self, p->matrix, apply_start, &map, g, out, err);
 }

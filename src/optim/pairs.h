@@ -5,6 +5,13 @@
 #define FZ_OPTIM_PAIRS_H
 #include "optim/optimizer.h"
 
+/* H_0: the inverse of the curvature where moments are given, else a multiple of the identity. */
+typedef struct fz_pairs_start {
+  const double *moments; /* of the objective's precondition; NULL: scale times the identity */
+  int iterations;        /* of precondition */
+  double scale;
+} fz_pairs_start;
+
 typedef struct fz_pairs {
   double *s, *y; /* [capacity][dim] rings */
   int64_t count; /* pairs held */
@@ -24,8 +31,8 @@ void fz_pairs_state(fz_pairs *p, const fz_optimizer *o, fz_state_list *list);
 
 /** s, y [dim], copied. */
 void fz_pairs_push(fz_pairs *p, const fz_optimizer *o, const double *s, const double *y);
-/** out = H g [dim], H_0 = initial; NULL: the identity.  calls, fails as quasi_newton_apply */
-fz_status fz_pairs_apply(fz_pairs *p, const fz_optimizer *o, fz_linear_map initial, void *context, const double *g,
-                         double *out, fz_error *err);
+/** out = H g [dim].  calls, fails as quasi_newton_apply and the objective's precondition */
+fz_status fz_pairs_apply(fz_pairs *p, const fz_optimizer *o, fz_pairs_start start, const double *g, double *out,
+                         fz_error *err);
 
 #endif

@@ -50,12 +50,6 @@ static fz_status weigh(const fz_optimizer *o, const double *x, double *out, fz_e
   return FZ_OK;
 }
 
-static fz_status apply_start(void *context, const double *x, double *y, fz_error *err) {
-  const fz_optimizer *o = context;
-  const sem_vr_qn *s = o->self;
-  return o->f->precondition(o->f->self, s->reduced.snapshot.moments, o->options.full_iterations, x, y, err);
-}
-
 static fz_status take_pair(fz_optimizer *o, fz_error *err) {
   sem_vr_qn *s = o->self;
   const fz_reduced_map *r = &s->reduced;
@@ -77,7 +71,7 @@ static fz_status take_pair(fz_optimizer *o, fz_error *err) {
 static fz_status step(fz_optimizer *o, fz_error *err) {
   sem_vr_qn *s = o->self;
   fz_reduced_map *r = &s->reduced;
-  fz_linear_map start = o->options.precondition ? apply_start : NULL;
+  const fz_pairs_start start = {o->options.precondition ? r->snapshot.moments : NULL, o->options.full_iterations, 1};
   bool fresh;
   fz_status st;
   FZ_TRY(fz_reduced_map_next(r, o, &fresh, err));
@@ -87,7 +81,7 @@ static fz_status step(fz_optimizer *o, fz_error *err) {
     return FZ_OK;
   }
   FZ_TRY(weigh(o, r->residual, s->weighted, err));
-  FZ_TRY(fz_pairs_apply(&s->pairs, o, start, o, s->weighted, s->direction, err));
+  FZ_TRY(fz_pairs_apply(&s->pairs, o, start, s->weighted, s->direction, err));
   fz_reduced_map_move(r, o, s->direction);
 done:
   return st;

@@ -8,6 +8,7 @@
 #include "core/memory.h"
 #include "core/random.h"
 #include "estep/statistics.h"
+#include "optim/step.h"
 
 enum { PATIENCE = 5 };
 static const double USUAL_ROUNDING = 1e-10;
@@ -245,5 +246,5 @@ double fz_snapshot_rounding(const fz_optimizer *o, double value) {
 }
 
 double fz_snapshot_step(const fz_snapshot *s, const fz_optimizer *o) {
-  return s->shrink * (o->options.step_rule == FZ_STEP_GIVEN ? o->options.step : o->kind->default_step);
+  return s->shrink * fz_step_number(o, false);
 }

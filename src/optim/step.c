@@ -81,11 +81,18 @@ fz_status fz_step_direction(fz_step *s, const fz_optimizer *o, const double *mom
   return fz_step_lambda(s, o, moments, w, NULL, NULL, err);
 }
 
-double fz_step_size(const fz_step *s, const fz_optimizer *o, bool falling) {
+static double by_rule(const fz_optimizer *o, double divisor, bool falling) {
   if (o->options.step_rule == FZ_STEP_GIVEN) return o->options.step;
-  double eta = o->kind->default_step;
-  if (!o->options.precondition) eta /= MARGIN * s->lambda;
+  const double eta = o->kind->default_step / divisor;
   return falling ? eta * pow(1 + floor(fz_optimizer_passes(o)), -o->options.rate_power) : eta;
+}
+
+double fz_step_number(const fz_optimizer *o, bool falling) {
+  return by_rule(o, 1, falling);
+}
+
+double fz_step_size(const fz_step *s, const fz_optimizer *o, bool falling) {
+  return by_rule(o, o->options.precondition ? 1 : MARGIN * s->lambda, falling);
 }
 
 static fz_status search(fz_step *s, fz_optimizer *o, const double *g, const double *d, double value,

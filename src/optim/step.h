@@ -30,8 +30,10 @@ fz_status fz_step_lambda(fz_step *s, const fz_optimizer *o, const double *moment
  *  calls   as the objective's precondition and curvature */
 fz_status fz_step_direction(fz_step *s, const fz_optimizer *o, const double *moments, const double *w, const double *g,
                             double *d, fz_error *err);
-/** eta under FZ_STEP_AUTO and FZ_STEP_GIVEN.  falling: divided by (whole passes so far + 1)^rate_power when automatic,
- * as noisy gradients need */
+/** The number of a step whose direction has a length of its own: the one given, or the optimizer's.
+ *  falling: divided by (whole passes so far + 1)^rate_power when automatic, as noisy gradients need */
+double fz_step_number(const fz_optimizer *o, bool falling);
+/** eta under FZ_STEP_AUTO and FZ_STEP_GIVEN: that number, times 1/lambda when automatic and not preconditioned. */
 double fz_step_size(const fz_step *s, const fz_optimizer *o, bool falling);
 /** o->w <- o->w - eta d by the rule.  Search: `value` is F at o->w over the n tiles that g is of; trial evaluations are
  *  counted, and leave their statistics in `words` [n_words] (at the new o->w, if a step was taken).

@@ -90,8 +90,7 @@ static fz_status step(fz_optimizer *o, fz_error *err) {
     if (fresh) return FZ_OK;
   }
   newton_direction(o, r->snapshot.inner ? r->gradient : r->full, r->direction);
-  const bool given = o->options.step_rule == FZ_STEP_GIVEN; /* H knows the lengths */
-  fz_reduced_gradient_move(r, o, given ? o->options.step : o->kind->default_step, r->direction);
+  fz_reduced_gradient_move(r, o, fz_step_number(o, false), r->direction); /* H knows the lengths */
 done:
   return st;
 }

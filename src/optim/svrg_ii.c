@@ -42,33 +42,19 @@ static void take_pair(fz_optimizer *o, bool have_last) {
   memcpy(s->last_full, r->full, sizeof *s->last_full * (size_t)o->f->dim);
 }
 
-typedef struct start_matrix {
-  const fz_optimizer *o;
-  double scale;
-} start_matrix;
-
-static fz_status apply_start(void *context, const double *x, double *y, fz_error *err) {
-  const start_matrix *m = context;
-  const svrg_ii *s = m->o->self;
-  const fz_objective *f = m->o->f;
-  if (m->o->options.precondition)
-    return f->precondition(f->self, s->reduced.snapshot.moments, m->o->options.iterations, x, y, err);
-  for (ptrdiff_t i = 0; i < f->dim; i++) y[i] = m->scale * x[i];
-  return FZ_OK;
-}
-
 static fz_status step(fz_optimizer *o, fz_error *err) {
   svrg_ii *s = o->self;
   fz_reduced_gradient *r = &s->reduced;
-  const bool have_last = r->snapshot.partition > 0, given = o->options.step_rule == FZ_STEP_GIVEN;
+  const bool have_last = r->snapshot.partition > 0, plain = !o->options.precondition;
   bool fresh;
   fz_status st;
   FZ_TRY(fz_reduced_gradient_next(r, o, &fresh, err));
   if (fresh) take_pair(o, have_last);
-  if (!o->options.precondition) FZ_TRY(fz_reduced_gradient_direction(r, o, err)); /* for its step's length */
-  const double eta = given ? o->options.step : o->kind->default_step;
-  start_matrix start = {o, fz_step_size(&r->step, o, false) / eta};
-  FZ_TRY(fz_pairs_apply(&s->pairs, o, apply_start, &start, r->gradient, r->direction, err));
+  if (plain) FZ_TRY(fz_reduced_gradient_direction(r, o, err)); /* for its step's length */
+  const double eta = fz_step_number(o, false);
+  const fz_pairs_start start = {plain ? NULL : r->snapshot.moments, o->options.iterations,
+                                fz_step_size(&r->step, o, false) / eta};
+  FZ_TRY(fz_pairs_apply(&s->pairs, o, start, r->gradient, r->direction, err));
   fz_reduced_gradient_move(r, o, eta, r->direction);
 done:
   return st;

@@ -187,7 +187,7 @@ static void pairs_of_negative_curvature_are_left_out(void **state) {
     assert_int_equal(fz_pairs_open(&p, &o, &err), FZ_OK);
     fz_pairs_push(&p, &o, s, y);
     assert_int_equal(p.count, safe ? 0 : 1);
-    assert_int_equal(fz_pairs_apply(&p, &o, NULL, NULL, s, out, &err), FZ_OK);
+    assert_int_equal(fz_pairs_apply(&p, &o, (fz_pairs_start){.scale = 1}, s, out, &err), FZ_OK);
     /* a = (I - y s'/sy) s = s + 5/3 y;  H s = a - s (y.a)/sy + s (s.s)/sy, s.s = 5, y.a = -3 + 5 = 2 */
     for (int j = 0; j < LINEAR_DIM; j++) {
       double expect = safe ? s[j] : s[j] + 5.0 / 3 * y[j] + s[j] * 2 / 3 - s[j] * 5 / 3;
@@ -215,7 +215,7 @@ static void the_newest_pairs_stay(void **state) {
     assert_int_equal(fz_pairs_open(&p, &o, &err), FZ_OK);
     for (int k = first; k < 3; k++) fz_pairs_push(&p, &o, s[k], y[k]);
     assert_int_equal(p.count, 2);
-    assert_int_equal(fz_pairs_apply(&p, &o, NULL, NULL, start, out[first], &err), FZ_OK);
+    assert_int_equal(fz_pairs_apply(&p, &o, (fz_pairs_start){.scale = 1}, start, out[first], &err), FZ_OK);
     fz_pairs_clear(&p, &o);
   }
   assert_memory_equal(out[0], out[1], sizeof out[0]);

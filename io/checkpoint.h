@@ -1,6 +1,8 @@
 /* Checkpoints of a run: "<run>/checkpoint/state-NNNNNN.h5", the last two, and a manifest that names the good ones.
- * A kill at any instant leaves at least the checkpoint before: a new one is written under another name, read back for
- * its checksum, synchronized, renamed, and only then listed.  Any number of ranks may read what others wrote. */
+ * A kill at any instant leaves at least the checkpoint before: a new one is written under another name, synchronized,
+ * read back and compared with what is in memory, renamed, and only then listed.  Any number of ranks may read what
+ * others wrote.  The manifest holds each file's checksum and its own; each file begins with a seal (io/seal.h) that
+ * says the same, for when the manifest is lost; each dataset has one of its values, compared when it is read. */
 #ifndef FZ_IO_CHECKPOINT_H
 #define FZ_IO_CHECKPOINT_H
 #include <stdbool.h>
@@ -9,15 +11,14 @@
 #include "core/state.h"
 #include "mpi/comm.h"
 
-enum { FZ_CHECKPOINT_SCHEMA = 1 };
+enum { FZ_CHECKPOINT_SCHEMA = 2 };
 
 /** Write the state of all ranks; `generation` is the caller's own count (passes, steps), told back on resume.
  *  shape   the list is the same on all ranks, but for first, count and data of distributed items, whose slices tile
  *          dimension 0; an item that is not distributed holds the same bytes on all ranks (checked)
  *  owns    nothing.  calls collective
  *  fails   FZ_EIO (full disk, no permission), FZ_ENOMEM, FZ_EINTERNAL (ranks disagree about an item, which is named);
- *          same on all ranks; the older checkpoints stand and nothing half-written stays.
- *          A failure inside a collective HDF5 call is fatal; the older checkpoints stand in this case too */
+ *          same on all ranks; the older checkpoints stand and nothing half-written stays */
 fz_status fz_io_checkpoint_write(fz_mpi *comm, const char *run_dir, int64_t generation, const fz_state_list *list,
                                  fz_error *err);
 

@@ -131,11 +131,14 @@ static void manifests_are_read_strictly(void **state) {
   (void)state;
   fz_io_manifest in = {.n = 2, .entry = {{12, -3, 1LL << 40, 0xdeadbeef}, {11, 5, 17, 1}}}, out;
   fz_error err;
-  assert_int_equal(fz_io_manifest_read("manifest", &out, NULL), FZ_OK);
+  fz_io_manifest_condition is;
+  assert_int_equal(fz_io_manifest_read("manifest", &out, &is, NULL), FZ_OK);
   assert_int_equal(out.n, 0);
+  assert_int_equal(is, FZ_MANIFEST_MISSING);
   assert_int_equal(fz_io_manifest_write("manifest", &in, NULL), FZ_OK);
-  assert_int_equal(fz_io_manifest_read("manifest", &out, NULL), FZ_OK);
+  assert_int_equal(fz_io_manifest_read("manifest", &out, &is, NULL), FZ_OK);
   assert_int_equal(out.n, 2);
+  assert_int_equal(is, FZ_MANIFEST_GOOD);
   for (int i = 0; i < 2; i++) {
     assert_int_equal(out.entry[i].sequence, in.entry[i].sequence);
     assert_int_equal(out.entry[i].generation, in.entry[i].generation);
@@ -143,19 +146,33 @@ static void manifests_are_read_strictly(void **state) {
     assert_int_equal(out.entry[i].crc, in.entry[i].crc);
   }
   char *text = files_slurp("manifest");
-  for (size_t length = 0; length < strlen(text); length++) { /* cut anywhere */
+  size_t n = strlen(text);
+  for (size_t length = 0; length < n; length++) { /* cut anywhere */
     files_write("cut", text, length);
-    assert_int_equal(fz_io_manifest_read("cut", &out, &err), FZ_EINPUT);
+    assert_int_equal(fz_io_manifest_read("cut", &out, &is, &err), FZ_OK);
+    assert_int_equal(is, FZ_MANIFEST_DAMAGED);
     assert_int_equal(out.n, 0);
   }
+  for (size_t at = 0; at < n; at++) /* any bit */
+    for (int flip = 1; flip < 256; flip *= 2) {
+      text[at] = (char)(text[at] ^ flip);
+      files_write("flipped", text, n);
+      assert_int_equal(fz_io_manifest_read("flipped", &out, &is, &err), FZ_OK);
+      assert_int_equal(is, FZ_MANIFEST_DAMAGED);
+      assert_int_equal(out.n, 0);
+      text[at] = (char)(text[at] ^ flip);
+    }
   free(text);
-  const char *const wrong[] = {"frazil checkpoints 2\nend\n", "frazil checkpoints 1\nend\nend\n",
-                               "frazil checkpoints 1\nstate-000001.h5 generation 1 bytes -1 crc32 0\nend\n"};
+  const char *const wrong[] = {"frazil checkpoints 2\nend\n", "frazil checkpoints 2\nend crc32 00000000\n",
+                               "frazil checkpoints 2\nstate-000001.h5 generation 1 bytes -1 crc32 0\nend\n"};
   for (int i = 0; i < 3; i++) {
     files_write_text("wrong", wrong[i]);
-    assert_int_equal(fz_io_manifest_read("wrong", &out, &err), FZ_EINPUT);
-    ASSERT_SAYS(err, "wrong");
+    assert_int_equal(fz_io_manifest_read("wrong", &out, &is, &err), FZ_OK);
+    assert_int_equal(is, FZ_MANIFEST_DAMAGED);
   }
+  files_write_text("old", "frazil checkpoints 1\nstate-000001.h5 generation 1 bytes 5 crc32 0000000a\nend\n");
+  assert_int_equal(fz_io_manifest_read("old", &out, &is, &err), FZ_EINPUT);
+  ASSERT_SAYS(err, "another version");
   assert_no_blocks();
 }
 

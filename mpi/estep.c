@@ -19,8 +19,8 @@ struct fz_mpi_estep {
   fz_pose_part *part;   /* the same */
   double *gain;         /* [tiles of the round][tile_size] */
   double *block_gain;   /* [pose blocks][tiles of the round][tile_size] */
-  bool (*stop)(void *);
-  void *stop_context;
+  fz_mpi_pause pause;
+  fz_mpi_journal *journal; /* NULL: what is stopped is given up */
 };
 
 /* The particles whose states this rank has set, with those they had before. */
@@ -38,7 +38,7 @@ static void remember(progress *done, const fz_dataset *data, int64_t tile) {
   }
 }
 
-/* A pass that is given up leaves no trace: each rank has scored other images. */
+/* An evaluation that is given up leaves no trace: each rank has scored other images. */
 static void take_back(const progress *done, fz_dataset *data) {
   for (int64_t i = 0; i < done->n; i++) {
     data->state[done->particle[i]] = done->before[i];
@@ -185,7 +185,7 @@ static fz_status work(fz_mpi_estep *e, const fz_mpi_row *row, const int64_t *til
   for (grant g; (g = draw(e, row)).tiles > 0;) {
     round r = {.row = *row, .tiles = g.tiles, .tile = tile + g.first};
     fz_status st = work_round(e, &r, words, done, err);
-    if (e->stop && e->stop(e->stop_context)) *stopped = true;
+    if (fz_mpi_pause_ask(&e->pause) != FZ_GO_ON) *stopped = true;
     if (st != FZ_OK || *stopped) fz_mpi_tickets_close(e->tickets);
     if (st != FZ_OK) return st;
     if (g.first + g.tiles < n) read_ahead(e->stage->data, tile[g.first + g.tiles]);
@@ -204,39 +204,84 @@ static void release_held(fz_mpi_estep *e, int64_t *words) {
   for (ptrdiff_t b = first; b < first + count; b++) fz_stage_release(e->stage, omp_get_thread_num(), (int)b, words);
 }
 
+/* ---- an evaluation, begun or taken up again ---- */
+
+static int64_t begin(fz_mpi_estep *e, int64_t *words) {
+  const fz_engine *engine = &e->stage->engine;
+  ptrdiff_t n = e->stage->layout.total;
+  if (e->journal) return fz_mpi_journal_begin(e->journal, words, n, engine->held, engine->n_held);
+  memset(words, 0, sizeof *words * (size_t)n);
+  if (engine->n_held) memset(engine->held, 0, sizeof *words * (size_t)engine->n_held);
+  return 0;
+}
+
+/* The states that this rank has set, to all. */
+static fz_status merge(fz_mpi_estep *e, const progress *done, fz_error *err) {
+  fz_dataset *data = e->stage->data;
+  int64_t n = data->table->n;
+  fz_status st = fz_mpi_merge_records(e->comm, data->state, sizeof *data->state, n, done->particle, done->n, err);
+  if (st == FZ_OK && sampled(e->stage))
+    st = fz_mpi_merge_records(e->comm, data->memory, sizeof *data->memory, n, done->particle, done->n, err);
+  return st;
+}
+
+/* Stopped: what was done stays, the first tiles of the list. */
+static fz_status leave(fz_mpi_estep *e, int64_t before, const int64_t *words, const progress *done, fz_error *err) {
+  const fz_engine *engine = &e->stage->engine;
+  int64_t tiles = before + fz_mpi_tickets_granted(e->tickets);
+  fz_status st = merge(e, done, err);
+  if (st == FZ_OK)
+    st = fz_mpi_journal_leave(e->journal, tiles, words, e->stage->layout.total, engine->held, engine->n_held, err);
+  return st == FZ_OK ? FZ_ESTOPPED : st;
+}
+
+static fz_status finish(fz_mpi_estep *e, int64_t *words, const progress *done, fz_error *err) {
+  release_held(e, words);
+  fz_mpi_sum_i64(e->comm, words, e->stage->layout.total);
+  fz_status st = merge(e, done, err);
+  if (st != FZ_OK) return st;
+  fz_stage_learn(e->stage, words);
+  return e->journal ? fz_mpi_journal_complete(e->journal, words, e->stage->layout.total, err) : FZ_OK;
+}
+
+static fz_status make_progress(const fz_mpi_estep *e, const int64_t *tile, int64_t n, progress *done) {
+  int64_t images = 0;
+  for (int64_t t = 0; t < n; t++) images += tile_images(e->stage->data, tile[t]);
+  *done = (progress){.particle = fz_alloc(images, sizeof *done->particle),
+                     .before = fz_alloc(images, sizeof *done->before)};
+  if (sampled(e->stage)) done->memory_before = fz_alloc(images, sizeof *done->memory_before);
+  return done->particle && done->before && sampled(e->stage) == (done->memory_before != NULL) ? FZ_OK : FZ_ENOMEM;
+}
+
 fz_status fz_mpi_estep_run(fz_mpi_estep *e, const double *const *volume, const double *class_prior, const int64_t *tile,
                            int64_t n, int64_t *words, fz_error *err) {
   fz_stage *stage = e->stage;
-  fz_dataset *data = stage->data;
+  bool stopped = false, known = false;
+  progress done = {0};
+  fz_status st = e->journal ? fz_mpi_journal_recall(e->journal, words, stage->layout.total, &known, err) : FZ_OK;
+  if (st != FZ_OK || known) return st;
+  int64_t before = begin(e, words);
+  tile += before;
+  n -= before;
   fz_mpi_row row = fz_mpi_grid_arrange(e->grid, n, stage->engine.n_pose_blocks);
-  int64_t images = 0;
-  bool stopped = false;
-  for (int64_t t = 0; t < n; t++) images += tile_images(data, tile[t]);
-  progress done = {.particle = fz_alloc(images, sizeof *done.particle),
-                   .before = fz_alloc(images, sizeof *done.before)};
-  if (sampled(stage)) done.memory_before = fz_alloc(images, sizeof *done.memory_before);
-  fz_status st = done.particle && done.before && sampled(stage) == (done.memory_before != NULL) ? FZ_OK : FZ_ENOMEM;
+  st = make_progress(e, tile, n, &done);
   if (st == FZ_OK)
     st = stage->engine.set_volumes(stage->engine.self, volume, class_prior, row.first_block, row.n_blocks);
-  if (st != FZ_OK) fz_fail(err, st, "no memory for an E-step of %lld images", (long long)images);
+  if (st != FZ_OK) fz_fail(err, st, "no memory for an E-step of %lld tiles", (long long)n);
   FZ_TRY(fz_mpi_agree(e->comm, st, err));
-  memset(words, 0, sizeof *words * (size_t)stage->layout.total);
-  if (stage->engine.n_held) memset(stage->engine.held, 0, sizeof *words * (size_t)stage->engine.n_held);
   fz_mpi_tickets_open(e->tickets, n);
   st = work(e, &row, tile, n, words, &done, &stopped, err);
   if (st == FZ_OK && stopped) st = fz_fail(err, FZ_ESTOPPED, "stopped on request");
   st = fz_mpi_agree(e->comm, st, err);
-  if (st != FZ_OK) {
-    take_back(&done, data);
+  if (st == FZ_ESTOPPED && e->journal) {
+    st = leave(e, before, words, &done, err);
     goto done;
   }
-  release_held(e, words);
-  fz_mpi_sum_i64(e->comm, words, stage->layout.total);
-  FZ_TRY(fz_mpi_merge_records(e->comm, data->state, sizeof *data->state, data->table->n, done.particle, done.n, err));
-  if (sampled(stage))
-    FZ_TRY(
-        fz_mpi_merge_records(e->comm, data->memory, sizeof *data->memory, data->table->n, done.particle, done.n, err));
-  fz_stage_learn(stage, words);
+  if (st != FZ_OK) {
+    take_back(&done, stage->data);
+    goto done;
+  }
+  st = finish(e, words, &done, err);
 done:
   fz_free(&done.particle);
   fz_free(&done.before);
@@ -282,7 +327,13 @@ void fz_mpi_estep_set_pose_blocks(fz_mpi_estep *e, int ranks) {
   fz_mpi_grid_set_columns(e->grid, ranks);
 }
 
-void fz_mpi_estep_on_round(fz_mpi_estep *e, bool (*stop)(void *), void *context) {
-  e->stop = stop;
-  e->stop_context = context;
+void fz_mpi_estep_on_round(fz_mpi_estep *e, fz_mpi_pause pause, fz_mpi_journal *journal) {
+  e->pause = pause;
+  e->journal = journal;
+}
+
+bool fz_mpi_estep_stop_heard(fz_mpi_estep *e) {
+  if (fz_mpi_pause_ask(&e->pause) != FZ_STOP) return fz_mpi_tickets_called_off(e->tickets);
+  fz_mpi_tickets_call_off(e->tickets);
+  return true;
 }

@@ -11,6 +11,10 @@ struct fz_mpi_ksp {
   Mat matrix;
   Vec b, x; /* no memory of their own: the caller's arrays are placed into them */
   KSP solver;
+  void *default_test; /* of convergence, PETSc's */
+  bool (*cancel)(void *);
+  void *cancel_context;
+  bool cancelled;
 };
 
 static PetscErrorCode map_vector(fz_mpi_linear_map map, void *context, Vec in, Vec out) {
@@ -35,6 +39,16 @@ static PetscErrorCode precondition(PC pc, Vec in, Vec out) {
   return map_vector(ksp->precondition, ksp->precondition_context, in, out);
 }
 
+static PetscErrorCode has_converged(KSP solver, PetscInt iteration, PetscReal norm, KSPConvergedReason *reason,
+                                    void *context) {
+  fz_mpi_ksp *ksp = context;
+  PetscCall(KSPConvergedDefault(solver, iteration, norm, reason, ksp->default_test));
+  if (*reason != KSP_CONVERGED_ITERATING || !ksp->cancel || !ksp->cancel(ksp->cancel_context)) return 0;
+  ksp->cancelled = true;
+  *reason = KSP_DIVERGED_BREAKDOWN;
+  return 0;
+}
+
 static PetscErrorCode set_up(fz_mpi_ksp *ksp, PetscInt n) {
   PC pc;
   PetscCall(MatCreateShell(PETSC_COMM_SELF, n, n, n, n, ksp, &ksp->matrix));
@@ -47,6 +61,8 @@ static PetscErrorCode set_up(fz_mpi_ksp *ksp, PetscInt n) {
   PetscCall(KSPSetOperators(ksp->solver, ksp->matrix, ksp->matrix));
   PetscCall(KSPSetNormType(ksp->solver, KSP_NORM_UNPRECONDITIONED));
   PetscCall(KSPSetInitialGuessNonzero(ksp->solver, PETSC_TRUE));
+  PetscCall(KSPConvergedDefaultCreate(&ksp->default_test));
+  PetscCall(KSPSetConvergenceTest(ksp->solver, has_converged, ksp, NULL));
   PetscCall(KSPGetPC(ksp->solver, &pc));
   PetscCall(PCSetType(pc, ksp->precondition ? PCSHELL : PCNONE));
   if (ksp->precondition) {
@@ -79,10 +95,16 @@ fz_status fz_mpi_ksp_create(ptrdiff_t n, fz_mpi_linear_map apply, void *apply_co
 void fz_mpi_ksp_destroy(fz_mpi_ksp **ksp) {
   if (!*ksp) return;
   KSPDestroy(&(*ksp)->solver);
+  if ((*ksp)->default_test) KSPConvergedDefaultDestroy((*ksp)->default_test);
   VecDestroy(&(*ksp)->x);
   VecDestroy(&(*ksp)->b);
   MatDestroy(&(*ksp)->matrix);
   fz_free(ksp);
+}
+
+void fz_mpi_ksp_on_iteration(fz_mpi_ksp *ksp, bool (*cancel)(void *), void *context) {
+  ksp->cancel = cancel;
+  ksp->cancel_context = context;
 }
 
 typedef struct outcome {
@@ -117,8 +139,10 @@ static const char *complaint(KSPConvergedReason reason) {
 fz_status fz_mpi_ksp_solve(fz_mpi_ksp *ksp, const double *b, double *x, int max_iterations, double rtol,
                            int *iterations, double *residual, fz_error *err) {
   outcome o = {0};
+  ksp->cancelled = false;
   fz_status st = fz_mpi_petsc_status(run(ksp, b, x, max_iterations, rtol, &o), "conjugate gradients", err);
   if (st != FZ_OK) return st;
+  if (ksp->cancelled) return fz_fail(err, FZ_ESTOPPED, "stopped on request");
   *iterations = (int)o.iterations;
   *residual = o.b_norm > 0 ? o.residual / o.b_norm : o.residual;
   if (o.reason > 0 || o.reason == KSP_DIVERGED_ITS) return FZ_OK;

@@ -146,8 +146,16 @@ void fz_mpi_objective_set_prior(fz_mpi_objective *o, const double *inverse_tau2)
   memcpy(o->inverse_tau2, inverse_tau2, sizeof *inverse_tau2 * (size_t)o->stage.layout.n_shells);
 }
 
-void fz_mpi_objective_on_round(fz_mpi_objective *o, bool (*stop)(void *), void *context) {
-  fz_mpi_estep_on_round(o->estep, stop, context);
+void fz_mpi_objective_on_round(fz_mpi_objective *o, fz_mpi_pause pause, fz_mpi_journal *journal) {
+  fz_mpi_estep_on_round(o->estep, pause, journal);
+}
+
+static bool stop_heard(void *estep) {
+  return fz_mpi_estep_stop_heard(estep);
+}
+
+void fz_mpi_objective_stop_in_mstep(fz_mpi_objective *o, bool may) {
+  fz_mpi_ksp_on_iteration(o->solver, may ? stop_heard : NULL, o->estep);
 }
 
 void fz_mpi_objective_set_pose_blocks(fz_mpi_objective *o, int ranks) {

@@ -5,6 +5,8 @@
 
 #include "estep/stage.h"
 #include "mpi/comm.h"
+#include "mpi/journal.h"
+#include "mpi/pause.h"
 #include "optim/objective.h"
 
 typedef struct fz_mpi_objective fz_mpi_objective;
@@ -26,8 +28,11 @@ const fz_objective *fz_mpi_objective_view(const fz_mpi_objective *o);
 const fz_stage *fz_mpi_objective_stage(const fz_mpi_objective *o);
 /** New prior precisions [stage shells] from the next M-step on; copied. */
 void fz_mpi_objective_set_prior(fz_mpi_objective *o, const double *inverse_tau2);
-/** Called between rounds of tiles; true asks for a stop (the same must be returned on no particular rank). */
-void fz_mpi_objective_on_round(fz_mpi_objective *o, bool (*stop)(void *), void *context);
+/** As fz_mpi_estep_on_round. */
+void fz_mpi_objective_on_round(fz_mpi_objective *o, fz_mpi_pause pause, fz_mpi_journal *journal);
+/** From now on FZ_STOP ends M-steps, too, with FZ_ESTOPPED; the volumes given to them are then of no use.  At first it
+ *  does not: few optimizers can be left there.  calls local, same on all ranks */
+void fz_mpi_objective_stop_in_mstep(fz_mpi_objective *o, bool may);
 /** At most so many ranks share a tile; 0 (at first): as many as keep all busy. The bits are the same.  calls local,
  * same on all ranks */
 void fz_mpi_objective_set_pose_blocks(fz_mpi_objective *o, int ranks);

@@ -21,6 +21,7 @@ static fz_status solve(fz_mpi_objective *o, const double *b, double *x, int iter
   double residual;
   for (ptrdiff_t i = 0; i < fz_mpi_objective_voxels(o); i++) x[i] *= o->mask[i];
   fz_status st = fz_mpi_ksp_solve(o->solver, b, x, iterations, 1e-6, &done, &residual, err);
+  if (st == FZ_ESTOPPED) return st;
   for (ptrdiff_t i = 0; i < fz_mpi_objective_voxels(o); i++)
     if (!isfinite(x[i])) return fz_fail(err, FZ_EDIVERGED, "the M-step gave a voxel that is not a finite number");
   return st == FZ_EDIVERGED ? FZ_OK : st;

@@ -15,8 +15,9 @@ typedef struct job {
   const fz_polish_spec *spec;
   fz_mpi_tickets *tickets;
   fz_polish *polish;
-  bool (*stop)(void *);
-  void *stop_context;
+  fz_mpi_pause pause;
+  fz_mpi_journal *journal;
+  int64_t before; /* tiles that were done already */
   /* What this rank has found; it goes into the dataset when all have succeeded. */
   int64_t n, *particle;
   fz_image_state *state;
@@ -52,8 +53,9 @@ static fz_status work(job *j, fz_error *err) {
   int64_t first;
   int tiles;
   while ((tiles = fz_mpi_tickets_take_many(j->tickets, j->spec->threads, &first)) > 0) {
+    first += j->before;
     fz_status st = work_round(j, first, tiles, err);
-    stopped = stopped || (j->stop && j->stop(j->stop_context));
+    stopped = stopped || fz_mpi_pause_ask(&j->pause) != FZ_GO_ON;
     if (st != FZ_OK || stopped) fz_mpi_tickets_close(j->tickets);
     if (st != FZ_OK) return st;
     int64_t next = first + tiles;
@@ -65,12 +67,10 @@ static fz_status work(job *j, fz_error *err) {
 
 enum { TURN, SHIFT, IMAGES, SUMS };
 
-/* Changes are summed exactly: pi bounds a turn, a box any shift worth telling. */
-static void sum_changes(const job *j, fz_polish_report *report) {
+/* Changes are summed exactly: pi bounds a turn, a box any shift worth telling. local */
+static void add_changes(const job *j, const double bound[SUMS], int64_t sum[SUMS]) {
   const fz_dataset *data = j->data;
-  const double bound[SUMS] = {4, data->box, 1};
-  int64_t sum[SUMS] = {0}, term;
-  double mean[SUMS];
+  int64_t term;
   for (int64_t i = 0; i < j->n; i++) {
     const fz_image_state *a = &data->state[j->particle[i]], *b = &j->state[i];
     if (!(a->visited > 0)) continue;
@@ -83,8 +83,11 @@ static void sum_changes(const job *j, fz_polish_report *report) {
       sum[k] += term;
     }
   }
-  fz_mpi_sum_i64(j->comm, sum, SUMS);
-  for (int k = 0; k < SUMS; k++) mean[k] = fz_fixed_to_double(sum[k], fz_fixed_scale(bound[k], data->n));
+}
+
+static void report_changes(const job *j, const double bound[SUMS], const int64_t sum[SUMS], fz_polish_report *report) {
+  double mean[SUMS];
+  for (int k = 0; k < SUMS; k++) mean[k] = fz_fixed_to_double(sum[k], fz_fixed_scale(bound[k], j->data->n));
   double images = fmax(mean[IMAGES], 1);
   *report = (fz_polish_report){mean[TURN] / images * 180 / 3.14159265358979323846, mean[SHIFT] / images};
 }
@@ -98,23 +101,44 @@ static void swap_states(job *j) {
   }
 }
 
-fz_status fz_mpi_polish(fz_mpi *comm, fz_dataset *data, const fz_polish_spec *spec, bool (*stop)(void *),
-                        void *stop_context, fz_polish_report *report, fz_error *err) {
-  job j = {.comm = comm, .data = data, .spec = spec, .stop = stop, .stop_context = stop_context};
+/* What was found goes into the dataset, on all ranks. */
+static fz_status publish(job *j, fz_error *err) {
+  fz_dataset *data = j->data;
+  swap_states(j);
+  fz_status st =
+      fz_mpi_merge_records(j->comm, data->state, sizeof *data->state, data->table->n, j->particle, j->n, err);
+  if (st != FZ_OK) swap_states(j);
+  return st;
+}
+
+static fz_status leave(job *j, const int64_t sum[SUMS], int64_t granted, fz_error *err) {
+  fz_status st = publish(j, err);
+  if (st == FZ_OK) st = fz_mpi_journal_leave(j->journal, j->before + granted, sum, SUMS, NULL, 0, err);
+  return st == FZ_OK ? FZ_ESTOPPED : st;
+}
+
+fz_status fz_mpi_polish(fz_mpi *comm, fz_dataset *data, const fz_polish_spec *spec, fz_mpi_pause pause,
+                        fz_mpi_journal *journal, fz_polish_report *report, fz_error *err) {
+  job j = {.comm = comm, .data = data, .spec = spec, .pause = pause, .journal = journal};
+  const double bound[SUMS] = {4, data->box, 1};
+  int64_t sum[SUMS] = {0}, granted;
   j.particle = fz_alloc(data->n, sizeof *j.particle);
   j.state = fz_alloc(data->n, sizeof *j.state);
   fz_status st = j.particle && j.state ? fz_polish_open(data, spec, &j.polish, err)
                                        : fz_fail(err, FZ_ENOMEM, "no memory for the poses of all images");
   FZ_TRY(fz_mpi_agree(comm, st, err));
+  if (journal) j.before = fz_mpi_journal_begin(journal, sum, SUMS, NULL, 0);
   j.tickets = fz_mpi_tickets_create(comm);
-  fz_mpi_tickets_open(j.tickets, data->n_tiles);
+  fz_mpi_tickets_open(j.tickets, data->n_tiles - j.before);
   st = fz_mpi_agree(comm, work(&j, err), err);
+  granted = fz_mpi_tickets_granted(j.tickets);
   fz_mpi_tickets_destroy(&j.tickets);
+  if (st == FZ_OK || (st == FZ_ESTOPPED && journal)) add_changes(&j, bound, sum);
+  if (st == FZ_ESTOPPED && journal) st = leave(&j, sum, granted, err);
   if (st != FZ_OK) goto done;
-  sum_changes(&j, report);
-  swap_states(&j);
-  st = fz_mpi_merge_records(comm, data->state, sizeof *data->state, data->table->n, j.particle, j.n, err);
-  if (st != FZ_OK) swap_states(&j);
+  fz_mpi_sum_i64(comm, sum, SUMS);
+  report_changes(&j, bound, sum, report);
+  st = publish(&j, err);
 done:
   fz_polish_close(&j.polish);
   fz_free(&j.particle);

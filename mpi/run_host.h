@@ -6,9 +6,9 @@
 
 typedef struct fz_mpi_run_host {
   fz_mpi *comm;
-  bool (*stop)(void *); /* see fz_mpi_objective_on_round */
-  void *stop_context;
-  int pose_blocks; /* see fz_mpi_objective_set_pose_blocks */
+  fz_mpi_pause pause;      /* see fz_mpi_estep_on_round */
+  fz_mpi_journal *journal; /* NULL: a step that is stopped is lost; borrowed */
+  int pose_blocks;         /* see fz_mpi_objective_set_pose_blocks */
   fz_mpi_objective *objective;
 } fz_mpi_run_host;
 

@@ -16,7 +16,7 @@ struct fz_mpi_tickets {
   bool closed;      /* this rank knows that nothing more will come */
 };
 
-/* Only sums and plain reads ever meet on the counter, which MPI keeps atomic by default ("same_op_no_op"). */
+/* Only sums and reads ever meet on the counter, which MPI keeps atomic by default ("same_op_no_op"). */
 static int64_t fetch_and_add(fz_mpi_tickets *t, int64_t amount) {
   int64_t before;
   MPI_Fetch_and_op(&amount, &before, MPI_INT64_T, HOST, 0, MPI_SUM, t->window);
@@ -82,6 +82,15 @@ void fz_mpi_tickets_close(fz_mpi_tickets *t) {
   if (t->closed) return;
   fetch_and_add(t, CLOSED);
   t->closed = true;
+}
+
+void fz_mpi_tickets_call_off(fz_mpi_tickets *t) {
+  fetch_and_add(t, CLOSED);
+  t->closed = true;
+}
+
+bool fz_mpi_tickets_called_off(fz_mpi_tickets *t) {
+  return fetch_and_add(t, 0) >= CLOSED / 2;
 }
 
 int64_t fz_mpi_tickets_granted(fz_mpi_tickets *t) {

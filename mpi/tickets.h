@@ -2,6 +2,7 @@
  * that all ranks reach with one-sided atomic operations. */
 #ifndef FZ_MPI_TICKETS_H
 #define FZ_MPI_TICKETS_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "mpi/comm.h"
@@ -26,6 +27,10 @@ int64_t fz_mpi_tickets_take(fz_mpi_tickets *t);
 int fz_mpi_tickets_take_many(fz_mpi_tickets *t, int count, int64_t *first);
 /** Stop request: from now on no rank gets another ticket; granted ones are to be worked off. calls local */
 void fz_mpi_tickets_close(fz_mpi_tickets *t);
+/** Stop request beyond the batch: the same, and the others can hear of it by called_off, until tickets are opened
+ * again. Both are local and one-sided, so ranks may hear at different times. */
+void fz_mpi_tickets_call_off(fz_mpi_tickets *t);
+bool fz_mpi_tickets_called_off(fz_mpi_tickets *t);
 /** How many tickets were granted in this batch: exactly 0 .. result-1, because they go out in order.
  *  calls   collective, after every rank has stopped taking; same result on all ranks */
 int64_t fz_mpi_tickets_granted(fz_mpi_tickets *t);

@@ -62,7 +62,7 @@ static fz_status look_at(fz_check *c, const fz_particles *chosen, fz_error *err)
   if (st == FZ_OK) st = fz_io_images_open(chosen, 0, &images, err);
   FZ_TRY(fz_mpi_agree(c->comm, st, err));
   double radius = fz_io_mask_radius_px(images.box);
-  FZ_TRY(fz_mpi_dataset_scan(c->comm, chosen, &images, radius, &data, fault, err));
+  FZ_TRY(fz_mpi_dataset_scan(c->comm, chosen, &images, radius, (fz_mpi_pause){0}, &data, fault, err));
   const fz_io_images_seen seen = {.particles = c->particles,
                                   .images = &images,
                                   .table = chosen,

@@ -27,7 +27,9 @@ typedef struct progress {
   int64_t steps, generation;
   double began, fraction_at_start;
   double last_report, last_status, last_checkpoint, checkpoint_cost;
-  int64_t place; /* phase, start and rung of the last line */
+  int64_t place;           /* phase, start and rung of the last line */
+  fz_mpi_journal *journal; /* of the step under way */
+  double step_taken_up;    /* when, until it is at work again; 0: it is */
   char parameters[PARAMETERS_MAX];
   char instruction_set[32];
 } progress;
@@ -144,12 +146,38 @@ static fz_status write_checkpoint(fz_job *job, progress *p, fz_error *err) {
   return st;
 }
 
-static bool checkpoint_due(const fz_job *job, const progress *p) {
+/* local; ranks may differ by the time of a message */
+static bool interval_is_over(const fz_job *job, const progress *p) {
   double interval = job->checkpoint_interval, cost = p->checkpoint_cost / SHARE_FOR_CHECKPOINTS;
   if (interval < 0) interval = fmin(LONGEST_INTERVAL, fmax(SHORTEST_INTERVAL, cost));
-  bool due = now() - p->last_checkpoint >= interval;
+  return now() - p->last_checkpoint >= interval;
+}
+
+static bool checkpoint_due(const fz_job *job, const progress *p) {
+  bool due = interval_is_over(job, p);
   fz_mpi_broadcast(job->comm, &due, sizeof due);
   return due;
+}
+
+typedef struct watch {
+  const fz_job *job;
+  progress *p;
+} watch;
+
+/* What the step had done before its last checkpoint is found again, or repeated: that is the checkpoint's price, too.
+ */
+static void count_repetition(progress *p) {
+  if (p->step_taken_up > 0) p->checkpoint_cost += now() - p->step_taken_up;
+  p->step_taken_up = 0;
+}
+
+/* Rank 0 says when a step is to be written down between its tiles. */
+static fz_mpi_request ask(void *context) {
+  const watch *w = context;
+  count_repetition(w->p);
+  if (fz_io_stop_requested(w->job->stop)) return FZ_STOP;
+  bool may = fz_mpi_rank(w->job->comm) == 0 && w->job->checkpoint_interval != 0;
+  return may && interval_is_over(w->job, w->p) ? FZ_PAUSE : FZ_GO_ON;
 }
 
 /* The first line in which two parameter texts differ. */
@@ -297,22 +325,43 @@ static fz_status stop_now(fz_job *job, progress *p, fz_error *err) {
                  reason[0] ? reason : "request to another rank");
 }
 
+/* One step, with checkpoints on the way when it is long. */
+static fz_status step(fz_job *job, progress *p, fz_error *err) {
+  fz_status st;
+  while ((st = fz_run_step(job->run, err)) == FZ_ESTOPPED) {
+    if (fz_mpi_any(job->comm, fz_io_stop_requested(job->stop))) return stop_now(job, p, err);
+    st = write_checkpoint(job, p, err);
+    if (st != FZ_OK) return st;
+    fz_log(FZ_LOG_DETAIL, "checkpoint inside step %lld", (long long)p->steps + 1);
+    p->step_taken_up = now();
+  }
+  p->step_taken_up = 0;
+  return st;
+}
+
 static fz_status loop(fz_job *job, progress *p, fz_error *err) {
   fz_status st = FZ_OK;
   while (job->run->phase != FZ_RUN_COMPLETE) {
     char what[80];
     describe(job->run, what, sizeof what);
     double began = now();
-    st = fz_run_step(job->run, err);
-    if (st == FZ_ESTOPPED) return stop_now(job, p, err);
-    if (st != FZ_OK) return st;
-    st = after_step(job, p, what, now() - began, err);
+    st = step(job, p, err);
+    if (st == FZ_OK) st = after_step(job, p, what, now() - began, err);
     if (st != FZ_OK) return st;
     if (fz_mpi_any(job->comm, fz_io_stop_requested(job->stop))) return stop_now(job, p, err);
     if (job->run->phase == FZ_RUN_COMPLETE || checkpoint_due(job, p)) st = write_checkpoint(job, p, err);
     if (st != FZ_OK) return st;
   }
   return st;
+}
+
+static void report_resumption(const progress *p, const char *what) {
+  char inside[64] = "";
+  int64_t tiles = fz_mpi_journal_tiles(p->journal), evaluations = fz_mpi_journal_evaluations(p->journal);
+  if (tiles || evaluations)
+    snprintf(inside, sizeof inside, ", %lld passes and %lld tiles into the next", (long long)evaluations,
+             (long long)tiles);
+  fz_log(FZ_LOG_INFO, "resumed after step %lld%s (%s)", (long long)p->steps, inside, what);
 }
 
 static fz_status begin(fz_job *job, progress *p, fz_error *err) {
@@ -325,7 +374,7 @@ static fz_status begin(fz_job *job, progress *p, fz_error *err) {
   p->fraction_at_start = fz_run_fraction(job->run);
   char what[80];
   describe(job->run, what, sizeof what);
-  if (found) fz_log(FZ_LOG_INFO, "resumed after step %lld (%s)", (long long)p->steps, what);
+  if (found) report_resumption(p, what);
   if (fz_mpi_rank(job->comm) == 0) {
     char path[FZ_PATH_MAX];
     if (!found) st = remove_old_results(job, err);
@@ -337,7 +386,10 @@ static fz_status begin(fz_job *job, progress *p, fz_error *err) {
 }
 
 fz_status fz_job_run(fz_job *job, fz_error *err) {
-  progress p = {.place = -1};
+  progress p = {.place = -1, .journal = fz_mpi_journal_create(job->comm)};
+  watch w = {job, &p};
+  job->host->pause = (fz_mpi_pause){ask, &w};
+  job->host->journal = p.journal;
   fz_status st = begin(job, &p, err);
   if (st == FZ_OK) st = loop(job, &p, err);
   if (st == FZ_OK) {
@@ -349,5 +401,8 @@ fz_status fz_job_run(fz_job *job, fz_error *err) {
   fz_status told = write_status(job, &p, state, st, st == FZ_OK ? "" : err->text, &unwritten);
   if (told != FZ_OK) fz_log(FZ_LOG_WARN, "%s", unwritten.text);
   fz_io_records_close(&p.records);
+  job->host->pause = (fz_mpi_pause){0};
+  job->host->journal = NULL;
+  fz_mpi_journal_destroy(&p.journal);
   return st;
 }

@@ -3,7 +3,7 @@
 #define FZ_CLI_JOB_H
 #include "io/particles.h"
 #include "io/stop.h"
-#include "mpi/comm.h"
+#include "mpi/run_host.h"
 #include "optim/run.h"
 
 typedef struct fz_job {
@@ -11,8 +11,10 @@ typedef struct fz_job {
   const char *run_dir;
   fz_io_particles *particles;
   fz_run *run;
+  fz_mpi_run_host *host; /* the run's; the job asks it for pauses and gives it a journal */
   fz_io_stop *stop;
-  double checkpoint_interval; /* seconds; 0: after every step; below 0: automatic from the measured cost */
+  double checkpoint_interval; /* seconds; 0: after every step; below 0: automatic from the measured cost. A step that
+                                 lasts longer is written down between its tiles */
   const char *parameters;     /* all that the result depends on: a checkpoint of other parameters is refused */
   const char *label;          /* program, version, seed */
 } fz_job;

@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/log.h"
 #include "core/memory.h"
@@ -13,6 +14,7 @@
 #include "io/images_check.h"
 #include "io/log.h"
 #include "io/mrc.h"
+#include "io/run_status.h"
 #include "mpi/dataset.h"
 #include "mpi/memory.h"
 
@@ -77,11 +79,21 @@ static fz_status exclude(fz_reconstruction *s, const uint8_t *fault, fz_error *e
   return st;
 }
 
+static fz_mpi_request ask(void *stop) {
+  return fz_io_stop_requested(stop) ? FZ_STOP : FZ_GO_ON;
+}
+
+/* No stop is listened for by a dry run. */
+static fz_mpi_pause pause_of(const fz_reconstruction *s) {
+  return (fz_mpi_pause){s->stop ? ask : NULL, s->stop};
+}
+
 static fz_status look_at_images(fz_reconstruction *s, double radius, fz_error *err) {
   uint8_t *fault = fz_alloc((ptrdiff_t)fz_io_particles_table(s->particles)->n, 1);
   fz_status st = fault ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory");
   FZ_TRY(fz_mpi_agree(s->comm, st, err));
-  FZ_TRY(fz_mpi_dataset_scan(s->comm, fz_io_particles_table(s->particles), &s->images, radius, &s->data, fault, err));
+  FZ_TRY(fz_mpi_dataset_scan(s->comm, fz_io_particles_table(s->particles), &s->images, radius, pause_of(s), &s->data,
+                             fault, err));
   if (fz_mpi_rank(s->comm) == 0) st = judge_images(s, fault, err);
   FZ_TRY(fz_mpi_agree(s->comm, st, err));
   FZ_TRY(fz_mpi_agree(s->comm, exclude(s, fault, err), err));
@@ -162,10 +174,6 @@ static fz_status announce(fz_reconstruction *s, const fz_run_settings *set, fz_e
 
 /* ---- the job ---- */
 
-static bool wants_stop(void *context) {
-  return fz_io_stop_requested(context);
-}
-
 static fz_status save_parameters(const fz_reconstruction *s, const fz_option *table, fz_error *err) {
   char what[60];
   snprintf(what, sizeof what, "reconstruct seed %lld", (long long)s->r->seed);
@@ -191,11 +199,12 @@ static fz_status run_job(fz_reconstruction *s, const fz_run_settings *set, const
   if (fz_mpi_rank(s->comm) == 0) st = save_parameters(s, table, err);
   FZ_TRY(fz_mpi_agree(s->comm, st, err));
   job.stop = s->stop;
-  s->host = (fz_mpi_run_host){
-      .comm = s->comm, .stop = wants_stop, .stop_context = s->stop, .pose_blocks = (int)s->r->pose_blocks};
+  s->host = (fz_mpi_run_host){.comm = s->comm, .pose_blocks = (int)s->r->pose_blocks};
+  job.host = &s->host;
   fz_run_host host = fz_mpi_run_host_view(&s->host);
   st = fz_run_init(&s->run, set, &s->data, &host, err);
   FZ_TRY(fz_mpi_agree(s->comm, st, err));
+  s->job_began = true;
   FZ_TRY(fz_job_run(&job, err));
   double peak = (double)fz_mpi_memory_peak_bytes_max(s->comm) * 1e-9;
   fz_log(FZ_LOG_INFO,
@@ -230,6 +239,23 @@ static void copy_log(fz_reconstruction *s) {
   if (s->log) fz_io_log_copy(s->log);
 }
 
+/* status.json is in step with the exit code, however early the end; of a finished run it stays as it is. */
+static void tell_why(const fz_reconstruction *s, fz_status st, const fz_error *why) {
+  fz_error unwritten = {0};
+  char results[FZ_PATH_MAX];
+  if (fz_mpi_rank(s->comm) != 0 || fz_io_path_join(results, s->r->output, "particles.star", NULL) != FZ_OK) return;
+  if (access(results, F_OK) == 0) return;
+  fz_io_run_status status = {.state = st == FZ_ESTOPPED ? FZ_RUN_STOPPED : FZ_RUN_FAILED,
+                             .status = st,
+                             .step = "reading the data",
+                             .message = why->text,
+                             .fraction = -1,
+                             .seconds_left = -1,
+                             .checkpoint = -1,
+                             .ranks = fz_mpi_size(s->comm)};
+  if (fz_io_run_status_write(s->r->output, &status, &unwritten) != FZ_OK) fz_log(FZ_LOG_WARN, "%s", unwritten.text);
+}
+
 static void close_session(fz_reconstruction *s) {
   fz_run_clear(&s->run);
   fz_io_stop_destroy(&s->stop);
@@ -253,13 +279,13 @@ fz_status fz_reconstruction_run(fz_mpi *comm, const fz_reconstruction_request *r
   int threads = fz_reconstruction_threads(comm);
   s.threads = r->threads > 0 ? (int)r->threads : threads;
   omp_set_num_threads(s.threads); /* of the opening scan, too */
+  /* Before anything is read: its time counts, and a request that comes meanwhile is heard. */
+  if (!r->dry_run) FZ_TRY(fz_mpi_agree(comm, fz_io_stop_create(comm, r->output, r->max_time, &s.stop, err), err));
   FZ_TRY(open_particles(&s, err));
   if (!r->dry_run) {
     FZ_TRY(fz_mpi_agree(comm, fz_mpi_rank(comm) == 0 ? refuse_to_overwrite(r, err) : FZ_OK, err));
     FZ_TRY(fz_io_run_dir_open(comm, r->output, &s.dir, err));
     copy_log(&s);
-    /* Before the scan: its time counts, and a request that comes meanwhile is heard. */
-    FZ_TRY(fz_mpi_agree(comm, fz_io_stop_create(comm, r->output, r->max_time, &s.stop, err), err));
   }
   FZ_TRY(fz_mpi_agree(comm, open_dataset(&s, err), err));
   FZ_TRY(open_start_map(&s, err));
@@ -268,6 +294,7 @@ fz_status fz_reconstruction_run(fz_mpi *comm, const fz_reconstruction_request *r
   FZ_TRY(announce(&s, &settings, err));
   if (!r->dry_run) st = run_job(&s, &settings, table, err);
 done:
+  if (st != FZ_OK && s.dir && !s.job_began) tell_why(&s, st, err);
   close_session(&s);
   return st;
 }

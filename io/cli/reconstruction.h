@@ -39,6 +39,7 @@ typedef struct fz_reconstruction {
   FILE *log;
   int64_t base_bytes;
   int threads;
+  bool job_began;
   char parameters[4096], label[200];
 } fz_reconstruction;
 

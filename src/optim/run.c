@@ -231,23 +231,22 @@ static fz_status make_halves(fz_run *run, fz_error *err) {
   return FZ_OK;
 }
 
-/* Both halves or neither: a pass that is stopped in its second half must not leave the first half's images with
- * memories of it. */
-static fz_status evaluate_halves(fz_run *run, int64_t *const tile[2], const int64_t n[2], int64_t *const words[2],
-                                 fz_error *err) {
+/* The M-steps of a pass: of both halves into run->half, of all into `whole`.  words[0] and words[1] stay. */
+static fz_status solve(fz_run *run, int64_t *const words[2], double *moments, double *whole, fz_error *err) {
   const fz_objective *f = run->view;
-  fz_dataset *data = run->data;
-  size_t bytes = data->memory ? sizeof *data->memory * (size_t)data->table->n : 0;
-  fz_pose_average average = data->average;
-  fz_pose_memory *memory = fz_alloc((ptrdiff_t)bytes, 1);
-  if (memory && bytes) memcpy(memory, data->memory, bytes);
-  fz_status st = fz_run_agree(run, memory ? FZ_OK : FZ_ENOMEM, err);
-  for (int h = 0; h < 2 && st == FZ_OK; h++) st = f->evaluate(f->self, run->w, tile[h], n[h], words[h], err);
-  if (st != FZ_OK && memory && bytes) {
-    memcpy(data->memory, memory, bytes);
-    data->average = average;
+  int iterations = run->settings.optimizer.full_iterations;
+  fz_status st = FZ_OK;
+  for (int h = 0; h < 2; h++) {
+    memcpy(run->half[h], run->w, sizeof *run->w * (size_t)f->dim);
+    f->moments(f->self, words[h], moments);
+    FZ_TRY(f->maximize(f->self, moments, (double)f->images(f->self, words[h]), iterations, run->half[h], err));
   }
-  fz_free(&memory);
+  for (ptrdiff_t i = 0; i < f->n_words; i++) words[0][i] += words[1][i];
+  f->moments(f->self, words[0], moments);
+  for (ptrdiff_t i = 0; i < f->n_words; i++) words[0][i] -= words[1][i];
+  memcpy(whole, run->w, sizeof *run->w * (size_t)f->dim);
+  st = f->maximize(f->self, moments, (double)run->data->n, iterations, whole, err);
+done:
   return st;
 }
 
@@ -255,27 +254,23 @@ static fz_status step_refine(fz_run *run, fz_error *err) {
   const fz_objective *f = run->view;
   int64_t *tile[2] = {NULL, NULL}, n[2] = {0, 0}, *words[2];
   for (int h = 0; h < 2; h++) words[h] = fz_alloc(f->n_words, sizeof *words[h]);
-  double *moments = fz_alloc(f->n_moments, sizeof *moments);
-  fz_status st = words[0] && words[1] && moments ? FZ_OK : FZ_ENOMEM;
+  double *moments = fz_alloc(f->n_moments, sizeof *moments), *whole = fz_alloc(f->dim, sizeof *whole);
+  fz_status st = words[0] && words[1] && moments && whole ? FZ_OK : FZ_ENOMEM;
   for (int h = 0; h < 2 && st == FZ_OK; h++) st = all_tiles(run, h, &tile[h], &n[h]);
+  if (st == FZ_OK) st = make_halves(run, err);
   st = fz_run_agree(run, st, err);
-  if (st == FZ_OK) st = evaluate_halves(run, tile, n, words, err);
+  for (int h = 0; h < 2 && st == FZ_OK; h++) st = f->evaluate(f->self, run->w, tile[h], n[h], words[h], err);
   if (st != FZ_OK) goto done;
-  /* From here on nothing can be interrupted. */
-  int iterations = run->settings.optimizer.full_iterations;
-  FZ_TRY(fz_run_agree(run, make_halves(run, err), err));
+  run->host.stop_in_mstep(run->host.self, true);
+  st = solve(run, words, moments, whole, err);
+  run->host.stop_in_mstep(run->host.self, false);
+  if (st != FZ_OK) goto done;
+  /* From here on nothing is stopped. */
   run->last_gain = (f->gain(f->self, words[0]) + f->gain(f->self, words[1])) / (double)run->data->n;
-  for (int h = 0; h < 2; h++) {
-    memcpy(run->half[h], run->w, sizeof *run->w * (size_t)f->dim);
-    f->moments(f->self, words[h], moments);
-    FZ_TRY(f->maximize(f->self, moments, (double)f->images(f->self, words[h]), iterations, run->half[h], err));
-  }
+  memcpy(run->w, whole, sizeof *whole * (size_t)f->dim);
   update_noise(run, (const int64_t *const[]){words[0], words[1]});
   fz_dataset_estimate_signal(run->data);
   run->reach = run->kmax;
-  for (ptrdiff_t i = 0; i < f->n_words; i++) words[0][i] += words[1][i];
-  f->moments(f->self, words[0], moments);
-  FZ_TRY(f->maximize(f->self, moments, (double)run->data->n, iterations, run->w, err));
   FZ_TRY(half_fsc(run, err));
   centre_images(run);
   run->cost_done += fz_run_cost_of_pass(&run->settings, run->data, FZ_RUN_REFINE, (int)run->kmax);
@@ -288,6 +283,7 @@ done:
     fz_free(&words[h]);
   }
   fz_free(&moments);
+  fz_free(&whole);
   return st == FZ_ENOMEM ? fz_fail(err, st, "no memory for a refinement pass") : st;
 }
 
@@ -301,6 +297,7 @@ static fz_status step_polish(fz_run *run, fz_error *err) {
 fz_status fz_run_step(fz_run *run, fz_error *err) {
   fz_status st = fz_run_prepare(run, err);
   if (st != FZ_OK) return st;
+  run->host.begin_step(run->host.self);
   switch (run->phase) {
     case FZ_RUN_CLIMB: st = step_climb(run, err); break;
     case FZ_RUN_COMPARE: st = step_compare(run, err); break;
@@ -308,5 +305,7 @@ fz_status fz_run_step(fz_run *run, fz_error *err) {
     case FZ_RUN_POLISH: st = step_polish(run, err); break;
     default: break;
   }
-  return fz_run_agree(run, st, err);
+  st = fz_run_agree(run, st, err);
+  if (st == FZ_OK) run->host.end_step(run->host.self);
+  return st;
 }

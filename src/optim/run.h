@@ -23,10 +23,19 @@ typedef struct fz_run_host {
   fz_status (*open)(void *self, fz_dataset *data, const fz_stage_spec *spec, const double *inverse_tau2,
                     double mask_radius_px, const fz_objective **view, const fz_stage **stage, fz_error *err);
   void (*close)(void *self);
-  /** Local search of all poses (estep/polish.h); data->state changes on success alone. */
+  /** From now on M-steps of the open stage may fail with FZ_ESTOPPED, or not. */
+  void (*stop_in_mstep)(void *self, bool may);
+  /** Local search of all poses (estep/polish.h). */
   fz_status (*polish)(void *self, fz_dataset *data, const fz_polish_spec *spec, fz_error *err);
   /** One verdict for all ranks about a step that each takes by itself (fz_mpi_agree). */
   fz_status (*agree)(void *self, fz_status st, fz_error *err);
+  /* What a step has evaluated is the host's to keep: when evaluate or polish fails with FZ_ESTOPPED the same step is
+   * begun again later, perhaps in another job, asks for the same in the same order, and finds what was done. */
+  void (*begin_step)(void *self);
+  void (*end_step)(void *self); /* it is complete */
+  void (*scalars)(void *self, fz_state_list *list);
+  fz_status (*restore)(void *self, fz_error *err); /* after the scalars were read: room for the arrays */
+  void (*arrays)(void *self, fz_state_list *list);
 } fz_run_host;
 
 typedef struct fz_run_settings {
@@ -79,7 +88,8 @@ void fz_run_clear(fz_run *run);
 /** After the scalars have been read into a fresh run: allocate what fz_run_arrays will list, open the stage of an
  *  optimizer under way.  collective as host.open is.  fails FZ_ENOMEM */
 fz_status fz_run_restore(fz_run *run, fz_error *err);
-/** One step. FZ_ESTOPPED leaves the run as it was before the step.  collective as the host is; same on all ranks */
+/** One step. FZ_ESTOPPED leaves the run as it was before the step, but for what the host keeps of it and the states of
+ *  images that were evaluated.  collective as the host is; same on all ranks */
 fz_status fz_run_step(fz_run *run, fz_error *err);
 
 /** Scalars that say where the run stands, and the arrays of that place. Both are listed for writing. */

@@ -12,6 +12,8 @@ fz_status fz_run_restore(fz_run *run, fz_error *err) {
   if (st != FZ_OK) fz_fail(err, st, "no memory for the volumes of the checkpoint");
   st = fz_run_agree(run, st, err);
   if (st != FZ_OK) return st;
+  st = run->host.restore(run->host.self, err);
+  if (st != FZ_OK) return st;
   return run->climbing ? fz_run_prepare(run, err) : FZ_OK;
 }
 
@@ -40,6 +42,7 @@ void fz_run_scalars(fz_run *run, fz_state_list *list) {
   fz_state_add_f64(list, "run/last_gain", &run->last_gain, "nats", "mean gain per image of the last step");
   fz_state_add_array(list, "run/start_gain", FZ_STATE_F64, 1, (int64_t[]){FZ_RUN_STARTS_MAX}, run->start_gain, "nats",
                      "mean gain per image of each start in the common E-step");
+  run->host.scalars(run->host.self, list);
 }
 
 static void list_memories(fz_run *run, fz_state_list *list) {
@@ -79,4 +82,5 @@ void fz_run_arrays(fz_run *run, fz_state_list *list) {
       fz_state_add_array(list, h ? "volume/half2" : "volume/half1", FZ_STATE_F64, 4,
                          (int64_t[]){classes, run->m, run->m, run->m}, run->half[h], "image units", "half-map");
   if (run->optimizer) fz_optimizer_state(run->optimizer, list);
+  run->host.arrays(run->host.self, list);
 }

@@ -123,9 +123,9 @@ static void hessian_is_that_of_the_value(fz_mpi *comm) {
   drop(&x);
 }
 
-static bool always(void *context) {
+static fz_mpi_request always(void *context) {
   (void)context;
-  return true;
+  return FZ_STOP;
 }
 
 /* Any ranks, some tiles: the same bits, and the images are as they were, also when a product is broken off. */
@@ -145,7 +145,7 @@ static void products_leave_no_trace(fz_mpi *comm) {
   CHECK(memcmp(out, single, sizeof *out * (size_t)x.f->dim) == 0);
   CHECK(memcmp(before, x.data.state, sizeof before) == 0);
   for (int i = 0; i < N; i++) CHECK(alone.data.state[i].visited == 0);
-  fz_mpi_objective_on_round(x.objective, always, NULL);
+  fz_mpi_objective_on_round(x.objective, (fz_mpi_pause){always, NULL}, NULL);
   CHECK(x.f->hessian(x.f->self, x.w, some, 3, v, out, &err) == FZ_ESTOPPED);
   CHECK(memcmp(before, x.data.state, sizeof before) == 0);
   memset(v, 0, sizeof *v * (size_t)x.f->dim);

@@ -108,9 +108,9 @@ static void shares_follow_in_gradient_methods(fz_mpi *comm) {
   drop(&x);
 }
 
-static bool always(void *context) {
+static fz_mpi_request always(void *context) {
   (void)context;
-  return true;
+  return FZ_STOP;
 }
 
 /* A stop or a failure on one rank ends the evaluation on all of them, with one message, and leaves no trace. */
@@ -134,11 +134,11 @@ static void one_rank_ends_it_for_all(fz_mpi *comm) {
     CHECK(fz_mpi_fault_arm(comm, NULL, &err) == FZ_OK);
     if (st != FZ_OK) CHECK(memcmp(before, x.data.state, sizeof *before * N) == 0);
     memcpy(before, x.data.state, sizeof *before * N);
-    if (fz_mpi_rank(comm) == last) fz_mpi_objective_on_round(x.objective, always, NULL);
+    if (fz_mpi_rank(comm) == last) fz_mpi_objective_on_round(x.objective, (fz_mpi_pause){always, NULL}, NULL);
     st = x.f->evaluate(x.f->self, x.w, x.tile, x.f->n_tiles, x.words, &err);
     CHECK(st == FZ_ESTOPPED || (st == FZ_OK && last > 0 && pose_blocks <= last));
     if (st != FZ_OK) CHECK(memcmp(before, x.data.state, sizeof *before * N) == 0);
-    fz_mpi_objective_on_round(x.objective, NULL, NULL);
+    fz_mpi_objective_on_round(x.objective, (fz_mpi_pause){0}, NULL);
     value(&x);
     fz_free(&before);
   }

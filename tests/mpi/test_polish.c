@@ -140,7 +140,7 @@ static void poses_come_nearer_to_the_truth(fz_mpi *comm) {
   fz_polish_report report;
   fz_image_state before[N];
   memcpy(before, x->data.state, sizeof before);
-  CHECK(fz_mpi_polish(comm, &x->data, &x->spec, NULL, NULL, &report, &err) == FZ_OK);
+  CHECK(fz_mpi_polish(comm, &x->data, &x->spec, (fz_mpi_pause){0}, NULL, &report, &err) == FZ_OK);
   double turn[2] = {0}, shift[2] = {0};
   for (int i = 0; i < N; i++) {
     const fz_image_state *s = &x->data.state[i];
@@ -164,7 +164,7 @@ static void bits_are_those_of_one_rank(fz_mpi *comm) {
   fz_polish_report report;
   fz_polish *polish;
   fz_image_state state[TILE];
-  CHECK(fz_mpi_polish(comm, &x->data, &x->spec, NULL, NULL, &report, &err) == FZ_OK);
+  CHECK(fz_mpi_polish(comm, &x->data, &x->spec, (fz_mpi_pause){0}, NULL, &report, &err) == FZ_OK);
   CHECK(fz_polish_open(&alone->data, &alone->spec, &polish, &err) == FZ_OK);
   for (int64_t t = 0; t < alone->data.n_tiles; t++) {
     CHECK(fz_polish_tile(polish, 0, t, state, &err) == FZ_OK);
@@ -185,7 +185,7 @@ static void half_sets_have_maps_of_their_own(fz_mpi *comm) {
   memcpy(before, x->data.state, sizeof before);
   x->spec.volume[1] = x->empty;
   x->spec.shift_sd_px = 0;
-  CHECK(fz_mpi_polish(comm, &x->data, &x->spec, NULL, NULL, &report, &err) == FZ_OK);
+  CHECK(fz_mpi_polish(comm, &x->data, &x->spec, (fz_mpi_pause){0}, NULL, &report, &err) == FZ_OK);
   for (int i = 0; i < N; i++) {
     double change = fabs(turn_from_truth(x, i, &x->data.state[i]) - turn_from_truth(x, i, &before[i]));
     if (i != 7) CHECK(x->data.half[i] == 1 ? change < 1e-6 : change > 1e-3);
@@ -193,9 +193,9 @@ static void half_sets_have_maps_of_their_own(fz_mpi *comm) {
   drop(&x);
 }
 
-static bool now(void *context) {
+static fz_mpi_request now(void *context) {
   (void)context;
-  return true;
+  return FZ_STOP;
 }
 
 static void a_stop_and_a_failure_leave_no_trace(fz_mpi *comm) {
@@ -204,13 +204,13 @@ static void a_stop_and_a_failure_leave_no_trace(fz_mpi *comm) {
   fz_polish_report report;
   fz_image_state before[N];
   memcpy(before, x->data.state, sizeof before);
-  CHECK(fz_mpi_polish(comm, &x->data, &x->spec, now, NULL, &report, &err) == FZ_ESTOPPED);
+  CHECK(fz_mpi_polish(comm, &x->data, &x->spec, (fz_mpi_pause){now, NULL}, NULL, &report, &err) == FZ_ESTOPPED);
   CHECK(memcmp(before, x->data.state, sizeof before) == 0);
   x->fails_at = N / 2;
-  CHECK(fz_mpi_polish(comm, &x->data, &x->spec, NULL, NULL, &report, &err) == FZ_EIO);
+  CHECK(fz_mpi_polish(comm, &x->data, &x->spec, (fz_mpi_pause){0}, NULL, &report, &err) == FZ_EIO);
   CHECK(memcmp(before, x->data.state, sizeof before) == 0);
   x->fails_at = -1;
-  CHECK(fz_mpi_polish(comm, &x->data, &x->spec, NULL, NULL, &report, &err) == FZ_OK);
+  CHECK(fz_mpi_polish(comm, &x->data, &x->spec, (fz_mpi_pause){0}, NULL, &report, &err) == FZ_OK);
   CHECK(memcmp(before, x->data.state, sizeof before) != 0);
   drop(&x);
 }

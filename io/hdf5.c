@@ -81,7 +81,9 @@ void fz_io_h5_close(fz_io_h5 **h5) {
 bool fz_io_h5_get_i64(fz_io_h5 *h5, const char *object, const char *name, int64_t *value) {
   hid_t attribute = H5Aopen_by_name(h5->file, object, name, H5P_DEFAULT, H5P_DEFAULT);
   if (attribute < 0) return false;
-  bool good = H5Aread(attribute, H5T_NATIVE_INT64, value) >= 0;
+  hid_t space = H5Aget_space(attribute);
+  bool good = H5Sget_simple_extent_npoints(space) == 1 && H5Aread(attribute, H5T_NATIVE_INT64, value) >= 0;
+  if (space >= 0) H5Sclose(space);
   H5Aclose(attribute);
   return good;
 }
@@ -109,6 +111,10 @@ static bool read_scalar(fz_io_h5 *h5, hid_t data, const fz_state_item *item, voi
   hid_t type = is_text ? H5Dget_type(data) : memory_type(item->type);
   bool good = type >= 0 && H5Dread(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, into) >= 0;
   if (!good) reason(h5->failure);
+  if (good && is_text && into && !memchr(into, '\0', H5Tget_size(type))) {
+    snprintf(h5->failure, sizeof h5->failure, "the text has no end");
+    good = false;
+  }
   if (is_text && type >= 0) H5Tclose(type);
   return good;
 }
@@ -129,6 +135,7 @@ fz_status fz_io_h5_read_rows(fz_io_h5 *h5, const fz_state_item *item, int64_t fi
 static bool describe_open(hid_t type, hid_t space, fz_state_item *found) {
   int rank = H5Sget_simple_extent_ndims(space);
   hsize_t dims[FZ_STATE_RANK_MAX];
+  if (H5Sget_simple_extent_type(space) == H5S_NULL) return false; /* its rank is 0, but it holds no scalar */
   if (rank < 0 || rank > FZ_STATE_RANK_MAX || H5Sget_simple_extent_dims(space, dims, NULL) < 0) return false;
   found->rank = rank;
   for (int d = 0; d < rank; d++) found->dims[d] = (int64_t)dims[d];

@@ -40,11 +40,19 @@ static void put_text(writer *w, const char *text) {
   put(w, text, (ptrdiff_t)strlen(text));
 }
 
+/* A line of just this word begins something else than a row. */
+static bool is_keyword(const char *text, ptrdiff_t n) {
+  return n >= 5 && (memcmp(text, "data_", 5) == 0 || (n == 5 && memcmp(text, "loop_", 5) == 0));
+}
+
 /* Quotes only where reading back would go wrong without them. */
-static void put_value(writer *w, const char *text, ptrdiff_t n) {
-  bool plain = n > 0 && !strchr("\"'#_;", text[0]);
-  for (ptrdiff_t i = 0; i < n && plain; i++) plain = text[i] != ' ' && text[i] != '\t';
-  const char *quote = memchr(text, '"', (size_t)n) ? "'" : "\"";
+static void put_value(writer *w, const char *text, ptrdiff_t n, bool alone) {
+  bool plain = n > 0 && !strchr("\"'#_;", text[0]) && !(alone && is_keyword(text, n)), double_inside = false;
+  for (ptrdiff_t i = 0; i < n; i++) {
+    plain = plain && text[i] != ' ' && text[i] != '\t';
+    double_inside = double_inside || text[i] == '"';
+  }
+  const char *quote = double_inside ? "'" : "\"";
   if (!plain) put(w, quote, 1);
   put(w, text, n);
   if (!plain) put(w, quote, 1);
@@ -59,14 +67,14 @@ static void put_number(writer *w, double number, int decimals) {
   put_text(w, text);
 }
 
-static void put_field(writer *w, const fz_io_star_field *field, fz_io_star_cell cell, int64_t row) {
+static void put_field(writer *w, const fz_io_star_field *field, fz_io_star_cell cell, int64_t row, bool alone) {
   if (field->number) {
     put_number(w, field->number[row], field->decimals);
   } else if (field->text) {
     const char *text = field->text + field->offset[row];
-    put_value(w, text, (ptrdiff_t)strlen(text));
+    put_value(w, text, (ptrdiff_t)strlen(text), alone);
   } else {
-    put_value(w, cell.text, cell.length);
+    put_value(w, cell.text, cell.length, alone);
   }
 }
 
@@ -86,7 +94,7 @@ static void put_loop(writer *w, const fz_io_star_table *table, fz_io_star_cell *
     fz_io_star_row(table, row, cell);
     for (int i = 0; i < table->fields; i++) {
       if (table->field[i].dropped) continue;
-      put_field(w, &table->field[i], cell[i], row);
+      put_field(w, &table->field[i], cell[i], row, number == 1);
       put(w, " ", 1);
     }
     put(w, "\n", 1);
@@ -100,7 +108,7 @@ static void put_pairs(writer *w, const fz_io_star_table *table) {
     put_text(w, "_");
     put_text(w, field->label);
     put_text(w, " ");
-    put_field(w, field, (fz_io_star_cell){"", 0}, 0);
+    put_field(w, field, (fz_io_star_cell){"", 0}, 0, false);
     put_text(w, "\n");
   }
 }

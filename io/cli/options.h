@@ -55,7 +55,7 @@ typedef struct fz_parsed {
 
 /** Parse argv[1..] (argv[0] is the command's name).  Accepts --name value, --name=value, --flag, --flag=false; `--`
  * ends the options; the last occurrence wins except for lists.  A `config` TEXT option in the table, when given, is a
- * YAML file of the same names (the command line wins; null means unset; a list takes a sequence).  An unknown name
+ * YAML file of the same names (the command line wins; null: as if not there; a list takes a sequence).  An unknown name
  * fails with "unknown option --x; did you mean --y?"; a bad value names the option, the value and what is allowed. owns
  * parsed, also after a failure: give it back with fz_parsed_clear once the targets are no longer read calls   local,
  * same result on all ranks when they see the same config file (agree before acting on it) fails   FZ_EINVAL; FZ_EINPUT

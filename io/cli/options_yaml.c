@@ -4,10 +4,9 @@
 #include <yaml.h>
 
 #include "core/memory.h"
-#include "core/version.h"
+#include "io/cli/base64.h"
 #include "io/cli/options.h"
 #include "io/cli/options_table.h"
-#include "io/run_dir.h"
 
 /* The config file on its way into the table. */
 typedef struct reader {
@@ -49,11 +48,29 @@ static fz_status at_line(const reader *r, const yaml_node_t *node, fz_status st,
   return fz_fail(err, st, "%s:%d: %s", r->path, line_of(node), inner.text);
 }
 
+/* What a scalar says; bytes that are no text stand as !!binary. */
+static fz_status read_scalar(reader *r, const yaml_node_t *node, const char **text, fz_error *err) {
+  char *bytes = NULL;
+  size_t n = node->data.scalar.length;
+  fz_status st = FZ_OK;
+  if (strcmp((const char *)node->tag, "tag:yaml.org,2002:binary") == 0)
+    st = fz_base64_read(scalar_text(node), &bytes, &n);
+  if (st == FZ_ENOMEM) return fz_fail(err, st, "no memory for the config file");
+  const char *is = bytes ? bytes : scalar_text(node);
+  if (st != FZ_OK || strlen(is) != n)
+    st = fz_fail(err, FZ_EINVAL, "%s:%d: %s", r->path, line_of(node),
+                 st != FZ_OK ? "!!binary without base64 behind it" : "a value holds a zero byte");
+  else
+    st = keep_text(r->parsed, is, text, err);
+  fz_free(&bytes);
+  return st;
+}
+
 static fz_status set_scalar(reader *r, const fz_option *option, const yaml_node_t *node, fz_error *err) {
   if (node->type != YAML_SCALAR_NODE)
     return fz_fail(err, FZ_EINVAL, "%s:%d: %s must be one plain value", r->path, line_of(node), option->name);
   const char *text = NULL;
-  fz_status st = keep_text(r->parsed, scalar_text(node), &text, err);
+  fz_status st = read_scalar(r, node, &text, err);
   if (st != FZ_OK) return st;
   return at_line(r, node, fz_option_set(option, text, err), err);
 }
@@ -61,7 +78,7 @@ static fz_status set_scalar(reader *r, const fz_option *option, const yaml_node_
 static fz_status set_value(reader *r, const fz_option *option, yaml_document_t *document, yaml_node_t *node,
                            fz_error *err) {
   if (node->type == YAML_SCALAR_NODE && is_null(node)) {
-    fz_option_unset(option);
+    fz_option_reset(option);
     return FZ_OK;
   }
   if (option->type == FZ_OPTION_LIST) fz_option_unset(option);
@@ -128,102 +145,5 @@ fz_status fz_options_read_yaml(const char *path, const fz_option *table, bool *g
   }
   yaml_parser_delete(&parser);
   fclose(file);
-  return st;
-}
-
-static void write_text(const char *text, FILE *out) {
-  fputc('"', out);
-  for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-    if (*c == '"' || *c == '\\')
-      fprintf(out, "\\%c", *c);
-    else if (*c < 0x20 || *c == 0x7f)
-      fprintf(out, "\\x%02x", *c);
-    else
-      fputc(*c, out);
-  }
-  fputc('"', out);
-}
-
-static void write_real(double value, FILE *out) {
-  char text[40];
-  for (int digits = 15; digits <= 17; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, value);
-    if (strtod(text, NULL) == value) break;
-  }
-  fputs(text, out);
-}
-
-/* Zero without a default means "unset" to the command, and may lie outside the range a user must keep to. */
-static bool is_unset(const fz_option *option) {
-  if (option->default_text) return false;
-  if (option->type == FZ_OPTION_INT) return *(const int64_t *)option->target == 0;
-  if (option->type == FZ_OPTION_REAL) return *(const double *)option->target == 0;
-  return false;
-}
-
-static void write_value(const fz_option *option, FILE *out) {
-  const fz_option_list *list = option->target;
-  switch (option->type) {
-    case FZ_OPTION_FLAG: fputs(*(const bool *)option->target ? "true" : "false", out); return;
-    case FZ_OPTION_INT: fprintf(out, "%lld", (long long)*(const int64_t *)option->target); return;
-    case FZ_OPTION_REAL: write_real(*(const double *)option->target, out); return;
-    case FZ_OPTION_TEXT:
-    case FZ_OPTION_CHOICE: {
-      const char *text = *(const char *const *)option->target;
-      if (text)
-        write_text(text, out);
-      else
-        fputs("null", out);
-      return;
-    }
-    case FZ_OPTION_LIST: break;
-  }
-  fputc('[', out);
-  for (int i = 0; i < list->n; i++) {
-    if (i) fputs(", ", out);
-    write_text(list->item[i], out);
-  }
-  fputc(']', out);
-}
-
-fz_status fz_options_write_yaml(const fz_option *table, FILE *out) {
-  for (int i = 0; table[i].name; i++) {
-    if (strcmp(table[i].name, "config") == 0) continue;
-    fprintf(out, "%s: ", table[i].name);
-    if (is_unset(&table[i]))
-      fputs("null", out);
-    else
-      write_value(&table[i], out);
-    fputc('\n', out);
-  }
-  return fflush(out) == 0 && !ferror(out) ? FZ_OK : FZ_EIO;
-}
-
-static void write_comment(const char *heading, const char *text, FILE *out) {
-  fprintf(out, "\n# %s\n", heading);
-  for (const char *c = text; *c; c++) {
-    if (c == text || c[-1] == '\n') fputs("#   ", out);
-    fputc(*c, out);
-  }
-  fputc('\n', out);
-}
-
-fz_status fz_options_save(const fz_option *table, const char *dir, const char *what, const char *depends,
-                          fz_error *err) {
-  char path[FZ_PATH_MAX], *text = NULL;
-  size_t size = 0;
-  fz_status st = fz_io_path_join(path, dir, "parameters.yaml", err);
-  if (st != FZ_OK) return st;
-  FILE *out = open_memstream(&text, &size);
-  if (!out) return fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
-  fprintf(out, "# frazil %s (%s) %s\n", fz_version(), fz_git_revision(), what);
-  st = fz_options_write_yaml(table, out);
-  if (depends) write_comment("The result depends on:", depends, out);
-  bool failed = ferror(out);
-  if (fclose(out) != 0 || failed || st != FZ_OK)
-    st = fz_fail(err, FZ_ENOMEM, "%s: no memory", path);
-  else
-    st = fz_io_write_atomic(path, text, (int64_t)size, err);
-  free(text);
   return st;
 }

@@ -227,7 +227,7 @@ static void config_file(void **state) {
   assert_int_equal(v.map.n, 1);
   assert_string_equal(v.map.item[0], "w");
   assert_true(v.dry_run);
-  assert_null(v.engine);
+  assert_string_equal(v.engine, "auto"); /* as if it were not there */
   fz_parsed_clear(&parsed);
   assert_int_equal(parse_config(text, "", &parsed, &err), FZ_OK);
   assert_int_equal(v.map.n, 2);
@@ -247,6 +247,9 @@ static void bad_config_names_line(void **state) {
       {"particles: a\nthreads: 70\n", ".yaml:2: --threads: 70 is out of range", FZ_EINVAL},
       {"particles: a\nseed: [1, 2]\n", ".yaml:2: seed must be one plain value", FZ_EINVAL},
       {"seed: 1\nseed: 2\n", ".yaml:2: seed is set twice", FZ_EINVAL},
+      {"particles: \"a\\0b\"\n", ".yaml:1: a value holds a zero byte", FZ_EINVAL},
+      {"particles: !!binary \"YQBi\"\n", ".yaml:1: a value holds a zero byte", FZ_EINVAL},
+      {"particles: !!binary \"YQ?=\"\n", ".yaml:1: !!binary without base64", FZ_EINVAL},
       {"config: other.yaml\n", "cannot name another", FZ_EINVAL},
       {"- a\n- b\n", "name: value", FZ_EINPUT},
       {"particles: [a\n", "not valid YAML", FZ_EINPUT},
@@ -298,6 +301,30 @@ static void yaml_round_trip(void **state) {
   free(text);
   fz_parsed_clear(&again);
   fz_parsed_clear(&parsed);
+}
+
+/* Names of files may be any bytes; YAML takes some characters for line ends, and forbids others. */
+static void yaml_round_trip_of_any_bytes(void **state) {
+  (void)state;
+  static const char *const texts[] = {"caf\xe9.star",         "\xff\xfe",      "a\xc2\x85z",   "a\xe2\x80\xa8 z",
+                                      "\xef\xbb\xbfz",        "\xef\xbf\xbe",  "\xed\xa0\x80", "\xc0\xaf",
+                                      "\xf0\x9f\xa7\x8a ice", "\x7f\x01\n \r", " two  words ", "\xc3"};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    fz_parsed parsed, again;
+    fz_error err = {0};
+    char *argv[] = {"demo", "--particles", (char *)texts[i], "--map", (char *)texts[i]}, *text = NULL;
+    size_t size;
+    assert_int_equal(fz_options_parse(&command, table, 5, argv, false, &parsed, &err), FZ_OK);
+    FILE *out = open_memstream(&text, &size);
+    assert_int_equal(fz_options_write_yaml(table, out), FZ_OK);
+    fclose(out);
+    if (parse_config(text, "", &again, &err) != FZ_OK) fail_msg("%s\n%s", err.text, text);
+    assert_string_equal(v.particles, texts[i]);
+    assert_string_equal(v.map.item[0], texts[i]);
+    free(text);
+    fz_parsed_clear(&again);
+    fz_parsed_clear(&parsed);
+  }
 }
 
 static void write_fails_on_full_disk(void **state) {
@@ -376,6 +403,7 @@ int main(void) {
       cmocka_unit_test_teardown(config_file, nothing_is_left),
       cmocka_unit_test_teardown(bad_config_names_line, nothing_is_left),
       cmocka_unit_test_teardown(yaml_round_trip, nothing_is_left),
+      cmocka_unit_test_teardown(yaml_round_trip_of_any_bytes, nothing_is_left),
       cmocka_unit_test_teardown(write_fails_on_full_disk, nothing_is_left),
       cmocka_unit_test_teardown(help_page, nothing_is_left),
       cmocka_unit_test(nearest_words),

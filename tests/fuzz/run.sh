@@ -27,9 +27,29 @@ seeds() {
     fuzz_npy) kind='-name *.cs' ;;
     fuzz_atoms) kind='-name *.pdb -o -name *.cif' ;;
     fuzz_manifest) kind='-name manifest' ;;
+    fuzz_options | fuzz_spec | fuzz_numbers | fuzz_checkpoint) kind='-name none' ;;
     *) kind='-name *' ;;
   esac
   (set -f; find "$build/seeds" -type f -size -8 \( $kind \))
+}
+# written TARGET FOLDER: seeds that are no files of the corpus
+written() {
+  local spec
+  case $1 in
+    fuzz_options)
+      printf '%s\n' --flag --whole=3 --real 1e-3 --list a --list b --choice one operand '' 'text: "a b"' >"$2/seed_line"
+      printf '\n%s\n' 'flag: true' 'whole: -4' 'positive: 0.25' 'text: null' 'given: "\x41"' 'list: [a, "b c", ~]' >"$2/seed_yaml" ;;
+    fuzz_spec)
+      for spec in em svrg-ii:step=0.1,memory=20 svrg-i:eigenpairs=3,hessian-images=100 sgd:batch=100,rate-power=0.5 \
+        momentum:momentum=0.9,precondition=none gd:step=search,safeguards=none hessian-free:damping=1e-3 em:help; do
+        printf %s $spec >"$2/seed_$spec"
+      done ;;
+    fuzz_numbers) printf '# x y\n1 2\n3e4, -5.5\n' >"$2/seed" ;;
+    fuzz_checkpoint)
+      for spec in '' '\1' '\0\4\1' '\1\4\4\0\1' '\0\1\0\0\2\3\4\5\6\7' '\1\20\0\3\2\3\3\3\4\5\6\7\1\1\1'; do
+        printf "$spec" >"$2/seed_${spec//\\/_}"
+      done ;;
+  esac
 }
 failed=0
 for target in "${targets[@]}"; do
@@ -37,6 +57,7 @@ for target in "${targets[@]}"; do
   mkdir -p "$corpus"
   n=0
   while read -r file; do cp "$file" "$corpus/seed$((n += 1))"; done < <(seeds "$target")
+  written "$target" "$corpus"
   head -c 4096 "$build/seeds/sim/particles.mrcs" >"$corpus/seed_mrc"
   [ $target = fuzz_mrc ] || rm "$corpus/seed_mrc"
   code=0

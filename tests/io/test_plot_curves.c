@@ -156,7 +156,7 @@ static void many(void **state) {
   (void)state;
   enum { MANY = 41 };
   double x[MANY][2], y[MANY][2];
-  char name[MANY][16];
+  char name[MANY][20];
   fz_io_series s[MANY];
   for (int i = 0; i < MANY; i++) {
     snprintf(name[i], sizeof name[i], "method %d", i);

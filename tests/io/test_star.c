@@ -159,11 +159,31 @@ static void large_tables_stay_small(void **state) {
   assert_no_blocks();
 }
 
+/* A value that would begin a block or a loop if it stood alone on its line keeps its quotes. */
+static void keywords_as_values_are_written_in_quotes(void **state) {
+  (void)state;
+  fz_error err = {0};
+  fz_io_star_cell cell[1];
+  fz_io_star *star = open_text("data_\nloop_\n_rlnA\n\"data_x\"\n'loop_'\nloop_2\n");
+  assert_int_equal(fz_io_star_write(star, "b.star", NULL, NULL, NULL, 0, &err), FZ_OK);
+  fz_io_star_destroy(&star);
+  assert_int_equal(fz_io_star_read("b.star", &star, &err), FZ_OK);
+  fz_io_star_table *t = fz_io_star_find(star, "");
+  assert_int_equal(fz_io_star_table_count(star), 1);
+  assert_int_equal(fz_io_star_rows(t), 3);
+  fz_io_star_row(t, 0, cell);
+  assert_cell(cell[0], "data_x");
+  fz_io_star_row(t, 1, cell);
+  assert_cell(cell[0], "loop_");
+  fz_io_star_destroy(&star);
+  assert_no_blocks();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(loops_pairs_quotes_and_comments), cmocka_unit_test(numbers),
       cmocka_unit_test(round_trip_keeps_everything),     cmocka_unit_test(bad_files_name_the_line),
-      cmocka_unit_test(large_tables_stay_small),
+      cmocka_unit_test(large_tables_stay_small),         cmocka_unit_test(keywords_as_values_are_written_in_quotes),
   };
   return cmocka_run_group_tests(tests, files_enter, files_leave);
 }

@@ -66,6 +66,7 @@ fz_status fz_io_manifest_read(const char *path, fz_io_manifest *manifest, fz_io_
   *condition = FZ_MANIFEST_MISSING;
   if (stat(path, &info) != 0)
     return errno == ENOENT ? FZ_OK : fz_fail(err, FZ_EIO, "%s: cannot examine: %s", path, strerror(errno));
+  if (!S_ISREG(info.st_mode)) return fz_fail(err, FZ_EINPUT, "%s: is not a regular file", path);
   fz_status st = fz_io_file_read(path, &text, &size, err);
   /* It was there a moment ago: what fails now is the system. */
   if (st == FZ_EINPUT && err) err->code = FZ_EIO;

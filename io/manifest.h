@@ -29,7 +29,7 @@ typedef enum fz_io_manifest_condition {
 } fz_io_manifest_condition;
 
 /** Read it; n = 0 when it is missing or any byte of it is not as it was written.
- *  calls   local.  fails FZ_EINPUT when another version wrote it, FZ_EIO, FZ_ENOMEM */
+ *  calls   local.  fails FZ_EINPUT when another version wrote it or it is no file, FZ_EIO, FZ_ENOMEM */
 fz_status fz_io_manifest_read(const char *path, fz_io_manifest *manifest, fz_io_manifest_condition *condition,
                               fz_error *err);
 /** Replace it: written under another name, synchronized, renamed.  calls local.  fails FZ_EIO, the old one then stays

@@ -3,12 +3,14 @@
 #   FRAZIL=... bash make_broken.sh FOLDER
 # FOLDER/cases.txt has one case a line: KIND|FILE|PLACE, where PLACE is what a message about it must contain, and KIND
 # says how the file is given: particles, map (--init), model (simulate --atoms), run (a run folder to be resumed).
-# FOLDER/odd.txt has particle files that look strange and are good: these must be accepted.
+# FOLDER/odd.txt has particle files that look strange and are good: these must be accepted.  FOLDER/mended.txt has run
+# folders, FOLDER|PLACE, that are damaged and go on all the same, saying so.
 set -eu -o pipefail
 mkdir -p "$1"
 cd "$1"
 : >cases.txt
 : >odd.txt
+: >mended.txt
 
 "$FRAZIL" --log warn simulate --box 16 --pixel-size 6 --n 40 --snr 1 --seed 3 --output sim >/dev/null
 good=sim/particles.star
@@ -308,20 +310,27 @@ run() { # NAME WORDS: sim/NAME is a copy of the run folder to be damaged by the 
   cp -r sim/run "sim/$1"
   case_of run "sim/$1" "sim/$1/checkpoint$2"
 }
-run manifest_text /manifest
-echo 'what is this' >sim/manifest_text/checkpoint/manifest
-run manifest_cut /manifest
-truncate -s -5 sim/manifest_cut/checkpoint/manifest
-run manifest_empty /manifest
-: >sim/manifest_empty/checkpoint/manifest
-run manifest_zeros /manifest
-head -c 200 /dev/zero >sim/manifest_zeros/checkpoint/manifest
+# lists NAME COMMAND: the manifest is changed by the command.  sim/NAME has good files beside it, which is said and mended;
+# those of sim/lost_NAME are no use either.
+lists() {
+  local name
+  for name in "$1" "lost_$1"; do
+    rm -rf "sim/$name"
+    cp -r sim/run "sim/$name"
+    (cd "sim/$name/checkpoint" && eval "$2")
+  done
+  for file in "sim/lost_$1"/checkpoint/*.h5; do poke "$file" 3 0x12345678; done
+  printf '%s|%s\n' "sim/$1" "sim/$1/checkpoint/manifest: this list of checkpoints is damaged" >>mended.txt
+  case_of run "sim/lost_$1" "sim/lost_$1/checkpoint/manifest: this list of checkpoints is damaged"
+}
+lists manifest_text 'echo what is this >manifest'
+lists manifest_cut 'truncate -s -5 manifest'
+lists manifest_empty ': >manifest'
+lists manifest_zeros 'head -c 200 /dev/zero >manifest'
+lists manifest_numbers "sed -i 's/bytes [0-9]*/bytes -1/' manifest"
+lists manifest_many "sed -i '2p;2p;2p' manifest"
 run manifest_folder /manifest
 rm sim/manifest_folder/checkpoint/manifest && mkdir sim/manifest_folder/checkpoint/manifest
-run manifest_numbers /manifest
-sed -i 's/bytes [0-9]*/bytes -1/' sim/manifest_numbers/checkpoint/manifest
-run manifest_many /manifest
-sed -i '2p;2p;2p' sim/manifest_many/checkpoint/manifest
 run states_gone ''
 rm sim/states_gone/checkpoint/*.h5
 run states_cut ''

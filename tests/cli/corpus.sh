@@ -33,13 +33,13 @@ expectations() {
   done <odd.txt
   while IFS='|' read -r file place; do
     expect 0 "$place" check "$file"
-    expect 75 "$place" reconstruct --particles $good --output "$file" "${fast[@]}" --max-time 0.001
+    expect 0 "$place" reconstruct --particles $good --output "$file" "${fast[@]}"
   done <mended.txt
 }
 expectations >list.txt
 [ "$(wc -l <cases.txt)" -ge 60 ]
 "$FZ_BUILD/tests/frazil_batch" <list.txt
-left=$(find refused -type f ! -name run.log ! -name .lock)
+left=$(find refused -type f ! -name run.log ! -name .lock ! -name status.json)
 [ -z "$left" ] || { echo "left something: $left"; exit 1; }
 # The program itself says and does the same: the first case of every kind.
 for kind in particles map model run; do

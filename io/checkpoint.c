@@ -6,6 +6,7 @@
 
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/progress.h"
 #include "io/checksum.h"
 #include "io/hdf5.h"
 #include "io/hdf5_image.h"
@@ -139,6 +140,7 @@ done:
 
 fz_status fz_io_checkpoint_read(fz_mpi *comm, const fz_io_checkpoint *checkpoint, const fz_state_list *list,
                                 fz_error *err) {
+  fz_progress_at(FZ_AT_RESUME);
   fz_io_h5 *h5 = NULL;
   bool first_rank = fz_mpi_rank(comm) == 0;
   fz_status st = list->out_of_memory ? fz_fail(err, FZ_ENOMEM, "no memory to list what to read") : FZ_OK;

@@ -16,6 +16,7 @@
 #include <zlib.h>
 
 #include "core/memory.h"
+#include "core/progress.h"
 #include "io/checkpoint_list.h"
 #include "io/checksum.h"
 #include "io/file.h"
@@ -249,7 +250,7 @@ static fz_status write_values(fz_mpi *comm, const plan *p, const fz_state_list *
   if (fd < 0) st = fz_fail(err, FZ_EIO, "%s: cannot open: %s", p->partial, strerror(errno));
   if (st == FZ_OK) st = write_mine(comm, p, fd, list, err);
   st = fz_mpi_agree(comm, st, err);
-  if (fz_mpi_node_leader(comm) && st == FZ_OK && fsync(fd) != 0)
+  if (fz_mpi_node_leader(comm) && st == FZ_OK && fz_io_file_sync(fd) != 0)
     st = fz_fail(err, FZ_EIO, "%s: cannot synchronize: %s", p->partial, strerror(errno));
   if (fd >= 0 && close(fd) != 0 && st == FZ_OK)
     st = fz_fail(err, FZ_EIO, "%s: cannot close: %s", p->partial, strerror(errno));
@@ -270,7 +271,8 @@ static fz_status read_back(fz_mpi *comm, const plan *p, fz_error *err) {
 static fz_status synchronize(const char *path, fz_error *err) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   fz_status st = FZ_OK;
-  if (fd < 0 || fsync(fd) != 0) st = fz_fail(err, FZ_EIO, "%s: cannot synchronize: %s", path, strerror(errno));
+  if (fd < 0 || fz_io_file_sync(fd) != 0)
+    st = fz_fail(err, FZ_EIO, "%s: cannot synchronize: %s", path, strerror(errno));
   if (fd >= 0) close(fd);
   return st;
 }
@@ -315,6 +317,7 @@ fz_status fz_io_checkpoint_write(fz_mpi *comm, const char *run_dir, int64_t gene
   fz_status st = p ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory to plan a checkpoint");
   FZ_TRY(fz_mpi_agree(comm, st, err));
   p->fresh.generation = generation;
+  fz_progress_at(FZ_AT_CHECKPOINT);
   p->crc = fz_alloc(list->n, sizeof *p->crc);
   FZ_TRY(check_list(comm, list, p->crc, err));
   FZ_TRY(plan_create(comm, run_dir, list, p, err));

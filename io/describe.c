@@ -10,6 +10,7 @@
 
 #include "core/memory.h"
 #include "io/describe_particles.h"
+#include "io/describe_run.h"
 #include "io/file.h"
 #include "io/mrc.h"
 #include "io/npy.h"
@@ -190,6 +191,7 @@ fz_status fz_io_describe(const char *path, FILE *out, fz_error *err) {
   static const char *const stars[] = {".star", NULL};
   char start[8192];
   int64_t size = 0;
+  if (fz_io_is_run(path)) return fz_io_describe_run(path, out, err);
   fz_status st = read_start(path, start, sizeof start, &size, err);
   if (st != FZ_OK) return st;
   if (size == 0) return fz_fail(err, FZ_EINPUT, "%s: is empty", path);

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* sync_file_range */
 #include "io/file.h"
 
 #include <errno.h>
@@ -8,9 +9,10 @@
 #include <unistd.h>
 
 #include "core/memory.h"
+#include "core/progress.h"
 
-/* Linux moves at most 2^31 - 4096 bytes per call. */
-static const int64_t MOST_BYTES_PER_CALL = 1 << 30;
+/* Linux moves at most 2^31 - 4096 bytes per call; small enough to be seen moving. */
+static const int64_t MOST_BYTES_PER_CALL = 1 << 26;
 
 fz_status fz_io_file_pread(int fd, const char *path, void *bytes, int64_t n, int64_t offset, fz_error *err) {
   char *to = bytes;
@@ -39,6 +41,22 @@ fz_status fz_io_file_pwrite(int fd, const char *path, const void *bytes, int64_t
     n -= put;
   }
   return FZ_OK;
+}
+
+/* An error of writing is told once to a descriptor, fsync would know nothing of it.  Others mean that the file system
+ * has no ranges; then fsync does it all. */
+int fz_io_file_sync(int fd) {
+  struct stat info;
+  if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
+    for (int64_t at = 0; at < info.st_size; at += MOST_BYTES_PER_CALL) {
+      if (sync_file_range(fd, at, MOST_BYTES_PER_CALL,
+                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) != 0) {
+        if (errno == EIO || errno == ENOSPC || errno == EDQUOT) return -1;
+        break;
+      }
+      fz_progress_tick();
+    }
+  return fsync(fd);
 }
 
 bool fz_io_file_exists(const char *path) {
@@ -106,7 +124,8 @@ fz_status fz_io_output_join(const char *path, fz_io_output *out, fz_error *err) 
 fz_status fz_io_output_leave(fz_io_output *out, fz_error *err) {
   fz_status st = FZ_OK;
   if (out->partial) {
-    if (fsync(out->fd) != 0) st = fz_fail(err, FZ_EIO, "%s: cannot write to disk: %s", out->partial, strerror(errno));
+    if (fz_io_file_sync(out->fd) != 0)
+      st = fz_fail(err, FZ_EIO, "%s: cannot write to disk: %s", out->partial, strerror(errno));
     if (close(out->fd) != 0 && st == FZ_OK)
       st = fz_fail(err, FZ_EIO, "%s: cannot close: %s", out->partial, strerror(errno));
   }
@@ -134,7 +153,7 @@ static void sync_folder(const char *path) {
 
 fz_status fz_io_output_commit(fz_io_output *out, fz_error *err) {
   fz_status st = FZ_OK;
-  if (fsync(out->fd) != 0) {
+  if (fz_io_file_sync(out->fd) != 0) {
     st = fz_fail(err, FZ_EIO, "%s: cannot write to disk: %s", out->partial, strerror(errno));
     goto done;
   }

@@ -24,6 +24,10 @@ bool fz_io_file_exists(const char *path);
 fz_status fz_io_file_pread(int fd, const char *path, void *bytes, int64_t n, int64_t offset, fz_error *err);
 fz_status fz_io_file_pwrite(int fd, const char *path, const void *bytes, int64_t n, int64_t offset, fz_error *err);
 
+/** fsync in pieces, each a tick of progress: a large file on a slow disk is not a rank that hangs.  Returns as fsync.
+ *  calls   local, also on descriptors that are open for reading */
+int fz_io_file_sync(int fd);
+
 /* A file being written as "<path>.partial". */
 typedef struct fz_io_output {
   int fd; /* -1 when not open */

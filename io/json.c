@@ -104,3 +104,40 @@ void fz_io_json_clear(fz_io_json *json) {
   fz_free(&json->text);
   *json = (fz_io_json){0};
 }
+
+/* Quotes inside texts are escaped, so that "name": can only be a field. */
+static const char *find_value(const char *json, const char *name) {
+  char key[80];
+  int length = snprintf(key, sizeof key, "\"%s\": ", name);
+  if (length >= (int)sizeof key) return NULL;
+  const char *at = strstr(json, key);
+  return at ? at + length : NULL;
+}
+
+bool fz_io_json_find_text(const char *json, const char *name, char *value, size_t room) {
+  const char *at = find_value(json, name);
+  size_t n = 0;
+  if (!at || *at != '"') return false;
+  for (at++; *at && *at != '"'; at++) {
+    unsigned code = (unsigned char)*at;
+    if (code == '\\' && at[1] == 'u' && sscanf(at + 2, "%4x", &code) == 1)
+      at += 5;
+    else if (code == '\\' && at[1])
+      code = (unsigned char)*++at;
+    if (n + 1 < room) value[n++] = (char)code;
+  }
+  value[n] = '\0';
+  return *at == '"';
+}
+
+bool fz_io_json_find_f64(const char *json, const char *name, double *value) {
+  const char *at = find_value(json, name);
+  return at && sscanf(at, "%lf", value) == 1;
+}
+
+bool fz_io_json_find_bool(const char *json, const char *name, bool *value) {
+  const char *at = find_value(json, name);
+  if (!at || (strncmp(at, "true", 4) != 0 && strncmp(at, "false", 5) != 0)) return false;
+  *value = *at == 't';
+  return true;
+}

@@ -23,4 +23,10 @@ void fz_io_json_f64_array(fz_io_json *json, const char *name, const double *valu
 const char *fz_io_json_end(fz_io_json *json);
 void fz_io_json_clear(fz_io_json *json);
 
+/* Reading back what was built here: fields of one object.  False when there is no such field, or it is of another kind.
+ * A text longer than the room is cut. */
+bool fz_io_json_find_text(const char *json, const char *name, char *value, size_t room);
+bool fz_io_json_find_f64(const char *json, const char *name, double *value);
+bool fz_io_json_find_bool(const char *json, const char *name, bool *value);
+
 #endif

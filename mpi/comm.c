@@ -7,9 +7,16 @@
 #include <cblas.h>
 
 #include "core/memory.h"
+#include "core/progress.h"
 #include "mpi/comm_private.h"
 
 enum { BROADCAST_PIECE = 1 << 30 };
+
+static void (*_Atomic fatal_listener)(const char *message);
+
+void fz_mpi_on_fatal(void (*hook)(const char *message)) {
+  fatal_listener = hook;
+}
 
 /* One write, so that the lines of several failing ranks do not mix. */
 static void abort_job(const char *message) {
@@ -20,6 +27,8 @@ static void abort_job(const char *message) {
   if (length >= (int)sizeof line) length = (int)sizeof line - 1;
   ssize_t written = write(STDERR_FILENO, line, (size_t)length);
   (void)written; /* nothing is left to tell it to */
+  void (*listener)(const char *) = fatal_listener;
+  if (listener) listener(message);
   MPI_Abort(MPI_COMM_WORLD, fz_status_exit_code(FZ_EINTERNAL));
 }
 
@@ -38,7 +47,7 @@ fz_mpi *fz_mpi_start(int *argc, char ***argv) {
   if (level < MPI_THREAD_FUNNELED) fz_fatal(__FILE__, __LINE__, "this MPI library cannot be used with OpenMP threads");
   fz_mpi *comm = fz_alloc(1, sizeof *comm);
   if (!comm) fz_fatal(__FILE__, __LINE__, "no memory for the communicator");
-  MPI_Comm_dup(MPI_COMM_WORLD, &comm->handle);
+  FZ_WAIT(MPI_Comm_dup(MPI_COMM_WORLD, &comm->handle));
   MPI_Comm_rank(comm->handle, &comm->rank);
   MPI_Comm_size(comm->handle, &comm->size);
   return comm;
@@ -51,7 +60,7 @@ void fz_mpi_finish(fz_mpi **comm) {
   MPI_Comm_free(&(*comm)->handle);
   fz_free(comm);
   fz_set_fatal_hook(NULL);
-  MPI_Finalize();
+  FZ_WAIT(MPI_Finalize());
 }
 
 fz_mpi *fz_mpi_split(fz_mpi *comm, int groups) {
@@ -61,7 +70,7 @@ fz_mpi *fz_mpi_split(fz_mpi *comm, int groups) {
   *group = *comm; /* with an armed fault */
   int mine = (int)(((int64_t)(comm->rank + 1) * groups - 1) / comm->size);
   int first = (int)((int64_t)mine * comm->size / groups);
-  MPI_Comm_split(comm->handle, mine, comm->rank, &group->handle);
+  FZ_WAIT(MPI_Comm_split(comm->handle, mine, comm->rank, &group->handle));
   MPI_Comm_rank(group->handle, &group->rank);
   MPI_Comm_size(group->handle, &group->size);
   FZ_ASSERT(comm->rank == first + group->rank);
@@ -106,7 +115,7 @@ static void name_the_rank(char *text, size_t capacity, int rank) {
 fz_status fz_mpi_agree(fz_mpi *comm, fz_status st, fz_error *err) {
   /* One number orders by severity first, then by the lowest rank. */
   int64_t mine = (int64_t)severity(st) * comm->size + (comm->size - 1 - comm->rank), worst;
-  MPI_Allreduce(&mine, &worst, 1, MPI_INT64_T, MPI_MAX, comm->handle);
+  FZ_WAIT(MPI_Allreduce(&mine, &worst, 1, MPI_INT64_T, MPI_MAX, comm->handle));
   if (worst / comm->size == 0) return FZ_OK;
   int owner = comm->size - 1 - (int)(worst % comm->size);
   fz_error verdict = {.code = st};
@@ -115,7 +124,7 @@ fz_status fz_mpi_agree(fz_mpi *comm, fz_status st, fz_error *err) {
     snprintf(verdict.text, sizeof verdict.text, "%s", told ? err->text : fz_status_name(st));
     if (comm->size > 1) name_the_rank(verdict.text, sizeof verdict.text, comm->first + owner);
   }
-  MPI_Bcast(&verdict, (int)sizeof verdict, MPI_BYTE, owner, comm->handle);
+  FZ_WAIT(MPI_Bcast(&verdict, (int)sizeof verdict, MPI_BYTE, owner, comm->handle));
   if (err) *err = verdict;
   return verdict.code;
 }
@@ -123,30 +132,30 @@ fz_status fz_mpi_agree(fz_mpi *comm, fz_status st, fz_error *err) {
 void fz_mpi_broadcast(fz_mpi *comm, void *bytes, size_t n) {
   for (size_t done = 0; done < n;) {
     size_t piece = n - done < BROADCAST_PIECE ? n - done : BROADCAST_PIECE;
-    MPI_Bcast((char *)bytes + done, (int)piece, MPI_BYTE, 0, comm->handle);
+    FZ_WAIT(MPI_Bcast((char *)bytes + done, (int)piece, MPI_BYTE, 0, comm->handle));
     done += piece;
   }
 }
 
 bool fz_mpi_any(fz_mpi *comm, bool flag) {
   int mine = flag, any;
-  MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_LOR, comm->handle);
+  FZ_WAIT(MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_LOR, comm->handle));
   return any;
 }
 
 void fz_mpi_barrier(fz_mpi *comm) {
-  MPI_Barrier(comm->handle);
+  FZ_WAIT(MPI_Barrier(comm->handle));
 }
 
 double fz_mpi_report_max(fz_mpi *comm, double value) {
   double most;
-  MPI_Allreduce(&value, &most, 1, MPI_DOUBLE, MPI_MAX, comm->handle);
+  FZ_WAIT(MPI_Allreduce(&value, &most, 1, MPI_DOUBLE, MPI_MAX, comm->handle));
   return most;
 }
 
 double fz_mpi_report_sum(fz_mpi *comm, double value) {
   double total;
-  MPI_Allreduce(&value, &total, 1, MPI_DOUBLE, MPI_SUM, comm->handle);
+  FZ_WAIT(MPI_Allreduce(&value, &total, 1, MPI_DOUBLE, MPI_SUM, comm->handle));
   return total;
 }
 

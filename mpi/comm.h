@@ -13,6 +13,9 @@ typedef struct fz_mpi fz_mpi;
 /** Start MPI (MPI_THREAD_FUNNELED), install the fatal hook (message, then MPI_Abort).  collective, first call of main
  */
 fz_mpi *fz_mpi_start(int *argc, char ***argv);
+/** Have a hook told the message of a fatal error before the job is aborted; it must return in a few seconds.  NULL:
+ *  none.  local */
+void fz_mpi_on_fatal(void (*hook)(const char *message));
 /** End MPI and free. collective, last call of main. */
 void fz_mpi_finish(fz_mpi **comm);
 /** Cut the ranks into `groups` groups of neighbours, as even as can be; the result is this rank's, a communicator of

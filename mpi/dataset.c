@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/progress.h"
 #include "estep/scan.h"
+#include "mpi/fault.h"
 #include "mpi/reduce.h"
 #include "mpi/tickets.h"
 
@@ -75,6 +77,8 @@ static fz_status look(view *v, fz_scan *scan, bool *again, fz_error *err) {
   fz_dataset *data = v->data;
   int64_t n = data->table->n;
   fz_scan_clear(scan);
+  fz_progress_at(FZ_AT_SCAN);
+  fz_mpi_stall(v->comm, "scan");
   fz_status st = fz_scan_init(scan, data->n_groups, data->n_shells, count_good(v->fault, n));
   if (st == FZ_OK)
     st = scan_mine(v, scan, err);

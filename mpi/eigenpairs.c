@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/progress.h"
 #include "mpi/comm_private.h"
 #include "mpi/fault.h"
 #include "optim/eigen_order.h"
@@ -50,7 +51,7 @@ void fz_mpi_eigen_grid(ptrdiff_t n, int ranks, int *rows, int *columns) {
 static void grid_open(fz_mpi *comm, int rows, int columns, process_grid *g) {
   int rank = fz_mpi_rank(comm), yes = 1;
   *g = (process_grid){.rows = rows, .columns = columns, .row = -1, .column = -1};
-  MPI_Comm_split(fz_mpi_handle(comm), rank < rows * columns ? 0 : MPI_UNDEFINED, rank, &g->members);
+  FZ_WAIT(MPI_Comm_split(fz_mpi_handle(comm), rank < rows * columns ? 0 : MPI_UNDEFINED, rank, &g->members));
   if (g->members == MPI_COMM_NULL) return;
   char order[] = "Row";
   g->handle = g->context = Csys2blacs_handle(g->members);
@@ -154,7 +155,7 @@ static fz_status decompose(spread_matrix *m, const process_grid *g, fz_error *er
 static void join(fz_mpi *comm, double *x, ptrdiff_t n) {
   for (ptrdiff_t done = 0; done < n; done += REDUCE_PIECE) {
     int piece = (int)(n - done < REDUCE_PIECE ? n - done : REDUCE_PIECE);
-    MPI_Allreduce(MPI_IN_PLACE, x + done, piece, MPI_UINT64_T, MPI_BOR, fz_mpi_handle(comm));
+    FZ_WAIT(MPI_Allreduce(MPI_IN_PLACE, x + done, piece, MPI_UINT64_T, MPI_BOR, fz_mpi_handle(comm)));
   }
 }
 

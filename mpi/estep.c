@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/progress.h"
 #include "estep/marginal.h"
 #include "mpi/fault.h"
 #include "mpi/grid.h"
@@ -269,6 +270,7 @@ fz_status fz_mpi_estep_run(fz_mpi_estep *e, const double *const *volume, const d
     st = stage->engine.set_volumes(stage->engine.self, volume, class_prior, row.first_block, row.n_blocks);
   if (st != FZ_OK) fz_fail(err, st, "no memory for an E-step of %lld tiles", (long long)n);
   FZ_TRY(fz_mpi_agree(e->comm, st, err));
+  fz_progress_at(FZ_AT_SCORE);
   fz_mpi_tickets_open(e->tickets, n);
   st = work(e, &row, tile, n, words, &done, &stopped, err);
   if (st == FZ_OK && stopped) st = fz_fail(err, FZ_ESTOPPED, "stopped on request");
@@ -281,6 +283,7 @@ fz_status fz_mpi_estep_run(fz_mpi_estep *e, const double *const *volume, const d
     take_back(&done, stage->data);
     goto done;
   }
+  fz_progress_at(FZ_AT_SUM);
   st = finish(e, words, &done, err);
 done:
   fz_free(&done.particle);

@@ -1,8 +1,11 @@
 #include "mpi/fault.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "core/log.h"
 #include "mpi/comm_private.h"
 
 fz_status fz_mpi_fault_arm(fz_mpi *comm, const char *fault, fz_error *err) {
@@ -20,6 +23,17 @@ fz_status fz_mpi_fault_arm(fz_mpi *comm, const char *fault, fz_error *err) {
   return FZ_OK;
 }
 
+void fz_mpi_stall(const fz_mpi *comm, const char *site) {
+  if (!comm->fault_site[0] || comm->fault_rank != comm->rank) return;
+  const char *dash = strchr(comm->fault_site, '-');
+  if (!dash || strcmp(dash + 1, site) != 0) return;
+  fz_log(FZ_LOG_ERROR, "injected fault: %s", comm->fault_site);
+  if (strncmp(comm->fault_site, "kill-", 5) == 0) raise(SIGKILL);
+  if (strncmp(comm->fault_site, "suspend-", 8) == 0) raise(SIGSTOP);
+  while (strncmp(comm->fault_site, "stall-", 6) == 0) pause();
+}
+
 bool fz_mpi_fault(const fz_mpi *comm, const char *site) {
+  fz_mpi_stall(comm, site);
   return comm->fault_site[0] && comm->fault_rank == comm->rank && strcmp(comm->fault_site, site) == 0;
 }

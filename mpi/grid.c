@@ -1,6 +1,7 @@
 #include "mpi/grid.h"
 
 #include "core/memory.h"
+#include "core/progress.h"
 #include "mpi/comm_private.h"
 #include "mpi/reduce.h"
 
@@ -44,7 +45,7 @@ int fz_mpi_grid_rows(int ranks, int threads, int64_t tiles, int n_blocks) {
 
 static int fewest(fz_mpi *comm, int threads) {
   int least;
-  MPI_Allreduce(&threads, &least, 1, MPI_INT, MPI_MIN, comm->handle);
+  FZ_WAIT(MPI_Allreduce(&threads, &least, 1, MPI_INT, MPI_MIN, comm->handle));
   return least;
 }
 
@@ -108,14 +109,15 @@ static void find_places(const fz_mpi_row *row, size_t record_bytes, int n_blocks
 void fz_mpi_row_share(const fz_mpi_row *row, void *table, size_t record_bytes, int n_blocks) {
   int bytes[FZ_POSE_BLOCKS_MOST], place[FZ_POSE_BLOCKS_MOST];
   find_places(row, record_bytes, n_blocks, bytes, place);
-  MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, table, bytes, place, MPI_BYTE, row->comm->handle);
+  FZ_WAIT(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, table, bytes, place, MPI_BYTE, row->comm->handle));
 }
 
 void fz_mpi_row_collect(const fz_mpi_row *row, void *table, size_t record_bytes, int n_blocks) {
   int bytes[FZ_POSE_BLOCKS_MOST], place[FZ_POSE_BLOCKS_MOST], me = row->comm->rank;
   find_places(row, record_bytes, n_blocks, bytes, place);
   if (me == 0)
-    MPI_Gatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, table, bytes, place, MPI_BYTE, 0, row->comm->handle);
+    FZ_WAIT(MPI_Gatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, table, bytes, place, MPI_BYTE, 0, row->comm->handle));
   else
-    MPI_Gatherv((char *)table + place[me], bytes[me], MPI_BYTE, NULL, NULL, NULL, MPI_BYTE, 0, row->comm->handle);
+    FZ_WAIT(
+        MPI_Gatherv((char *)table + place[me], bytes[me], MPI_BYTE, NULL, NULL, NULL, MPI_BYTE, 0, row->comm->handle));
 }

@@ -1,6 +1,7 @@
 /* Q(.; moments) is a quadratic form in the voxels: its maximum, its curvature and steps by its inverse. */
 #include <math.h>
 
+#include "core/progress.h"
 #include "mpi/fault.h"
 #include "mpi/objective_private.h"
 
@@ -44,6 +45,7 @@ static void set_class_prior(fz_mpi_objective *o, const double *mass) {
 static fz_status maximize(void *self, const double *moments, double images, int iterations, double *w, fz_error *err) {
   fz_mpi_objective *o = self;
   const fz_statistics_layout *l = &o->stage.layout;
+  fz_progress_at(FZ_AT_SOLVE);
   set_class_prior(o, moments + l->length[FZ_SECTION_B] + l->length[FZ_SECTION_A]);
   fz_status st = FZ_OK;
   for (int k = 0; k < l->n_classes && st == FZ_OK; k++) {

@@ -4,6 +4,7 @@
 
 #include "core/fixed.h"
 #include "core/memory.h"
+#include "core/progress.h"
 #include "mpi/fault.h"
 #include "mpi/reduce.h"
 #include "mpi/tickets.h"
@@ -119,6 +120,7 @@ static fz_status leave(job *j, const int64_t sum[SUMS], int64_t granted, fz_erro
 
 fz_status fz_mpi_polish(fz_mpi *comm, fz_dataset *data, const fz_polish_spec *spec, fz_mpi_pause pause,
                         fz_mpi_journal *journal, fz_polish_report *report, fz_error *err) {
+  fz_progress_at(FZ_AT_POLISH);
   job j = {.comm = comm, .data = data, .spec = spec, .pause = pause, .journal = journal};
   const double bound[SUMS] = {4, data->box, 1};
   int64_t sum[SUMS] = {0}, granted;

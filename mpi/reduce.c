@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "core/progress.h"
 #include "mpi/comm_private.h"
+#include "mpi/fault.h"
 
 enum {
   SUM_PIECE = 1 << 22,    /* int64 per all-reduce: 32 MiB */
@@ -35,15 +37,16 @@ static void refuse_overflow(fz_mpi *comm, const int64_t *x, ptrdiff_t n) {
     if (size > largest) largest = size;
   }
   double mine = (double)largest, total;
-  MPI_Allreduce(&mine, &total, 1, MPI_DOUBLE, MPI_SUM, comm->handle);
+  FZ_WAIT(MPI_Allreduce(&mine, &total, 1, MPI_DOUBLE, MPI_SUM, comm->handle));
   if (!(total < 0x1p63)) fz_fatal(__FILE__, __LINE__, "an exact sum over ranks overflows: its bound did not hold");
 }
 
 void fz_mpi_sum_i64(fz_mpi *comm, int64_t *x, ptrdiff_t n) {
+  fz_mpi_stall(comm, "reduce");
   if (comm->size == 1) return;
   refuse_overflow(comm, x, n);
   for (ptrdiff_t done = 0; done < n; done += SUM_PIECE)
-    MPI_Allreduce(MPI_IN_PLACE, x + done, (int)least(n - done, SUM_PIECE), MPI_INT64_T, MPI_SUM, comm->handle);
+    FZ_WAIT(MPI_Allreduce(MPI_IN_PLACE, x + done, (int)least(n - done, SUM_PIECE), MPI_INT64_T, MPI_SUM, comm->handle));
 }
 
 /* A stage holds `piece` words of each rank's share, so that one call moves them all with equal counts. */
@@ -81,7 +84,7 @@ fz_status fz_mpi_reduce_scatter_i64(fz_mpi *comm, const int64_t *full, ptrdiff_t
       part = part_of_share(n, comm->size, r, offset, piece, &from);
       if (part > 0) memcpy(stage + r * piece, full + from, (size_t)part * sizeof *full);
     }
-    MPI_Reduce_scatter_block(MPI_IN_PLACE, stage, (int)piece, MPI_INT64_T, MPI_SUM, comm->handle);
+    FZ_WAIT(MPI_Reduce_scatter_block(MPI_IN_PLACE, stage, (int)piece, MPI_INT64_T, MPI_SUM, comm->handle));
     part = part_of_share(n, comm->size, comm->rank, offset, piece, &from);
     if (part > 0) memcpy(slice + offset, stage, (size_t)part * sizeof *slice); /* MPI puts it at the start */
   }
@@ -101,7 +104,7 @@ fz_status fz_mpi_allgather_i64(fz_mpi *comm, const int64_t *slice, ptrdiff_t n, 
   for (ptrdiff_t offset = 0; offset * comm->size < n; offset += piece) {
     part = part_of_share(n, comm->size, comm->rank, offset, piece, &from);
     if (part > 0) memcpy(stage + comm->rank * piece, slice + offset, (size_t)part * sizeof *slice);
-    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, stage, (int)piece, MPI_INT64_T, comm->handle);
+    FZ_WAIT(MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, stage, (int)piece, MPI_INT64_T, comm->handle));
     for (int r = 0; r < comm->size; r++) {
       part = part_of_share(n, comm->size, r, offset, piece, &from);
       if (part > 0) memcpy(full + from, stage + r * piece, (size_t)part * sizeof *full);
@@ -113,7 +116,7 @@ fz_status fz_mpi_allgather_i64(fz_mpi *comm, const int64_t *slice, ptrdiff_t n, 
 
 static void broadcast_from(fz_mpi *comm, char *bytes, int64_t n, int root) {
   for (int64_t done = 0; done < n; done += SEND_PIECE)
-    MPI_Bcast(bytes + done, (int)least(n - done, SEND_PIECE), MPI_BYTE, root, comm->handle);
+    FZ_WAIT(MPI_Bcast(bytes + done, (int)least(n - done, SEND_PIECE), MPI_BYTE, root, comm->handle));
 }
 
 /* Lengths [size] to offsets [size + 1]. */
@@ -131,7 +134,7 @@ static void gather_at_offsets(fz_mpi *comm, char *all, const int64_t *offset, in
     counts[r] = (int)(offset[r + 1] - offset[r]);
     places[r] = (int)offset[r];
   }
-  MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, counts, places, MPI_BYTE, comm->handle);
+  FZ_WAIT(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, counts, places, MPI_BYTE, comm->handle));
 }
 
 fz_status fz_mpi_allgather_bytes(fz_mpi *comm, const void *mine, int64_t n_mine, void **all, int64_t *n_all,
@@ -144,7 +147,7 @@ fz_status fz_mpi_allgather_bytes(fz_mpi *comm, const void *mine, int64_t n_mine,
   int *counts = fz_alloc(2 * comm->size, sizeof *counts);
   if (!length || !offset || !counts) st = fz_fail(err, FZ_ENOMEM, "no memory for %d rank lengths", comm->size);
   FZ_TRY(fz_mpi_agree(comm, st, err));
-  MPI_Allgather(&n_mine, 1, MPI_INT64_T, length, 1, MPI_INT64_T, comm->handle);
+  FZ_WAIT(MPI_Allgather(&n_mine, 1, MPI_INT64_T, length, 1, MPI_INT64_T, comm->handle));
   running_sum(length, comm->size, offset);
   out = fz_alloc(offset[comm->size], 1);
   if (!out) st = fz_fail(err, FZ_ENOMEM, "no memory for %lld bytes of all ranks", (long long)offset[comm->size]);
@@ -168,7 +171,7 @@ fz_status fz_mpi_merge_records(fz_mpi *comm, void *table, size_t record_bytes, i
   for (int64_t i = 0; i < n_mine; i++) FZ_ASSERT(mine[i] >= 0 && mine[i] < n);
   if (comm->size == 1) return FZ_OK;
   int64_t longest;
-  MPI_Allreduce(&n_mine, &longest, 1, MPI_INT64_T, MPI_MAX, comm->handle);
+  FZ_WAIT(MPI_Allreduce(&n_mine, &longest, 1, MPI_INT64_T, MPI_MAX, comm->handle));
   /* A slot is (index, record); each round every rank sends the same number of slots, -1 marking an empty one. */
   ptrdiff_t slot = (ptrdiff_t)(sizeof(int64_t) + record_bytes), fit = STAGE_BYTES / slot / comm->size;
   ptrdiff_t slots = least((ptrdiff_t)longest, fit > 1 ? fit : 1);
@@ -182,7 +185,7 @@ fz_status fz_mpi_merge_records(fz_mpi *comm, void *table, size_t record_bytes, i
       memcpy(at, &index, sizeof index);
       if (index >= 0) memcpy(at + sizeof index, rows + (size_t)index * record_bytes, record_bytes);
     }
-    MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, stage, (int)(slots * slot), MPI_BYTE, comm->handle);
+    FZ_WAIT(MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, stage, (int)(slots * slot), MPI_BYTE, comm->handle));
     for (ptrdiff_t s = 0; s < slots * comm->size; s++) {
       int64_t index;
       memcpy(&index, stage + s * slot, sizeof index);

@@ -1,6 +1,7 @@
 #include "mpi/tickets.h"
 
 #include "core/memory.h"
+#include "core/progress.h"
 #include "mpi/comm_private.h"
 
 /* Closing adds this to the counter: far above any ticket, and small enough that every rank may do it at once. */
@@ -20,7 +21,7 @@ struct fz_mpi_tickets {
 static int64_t fetch_and_add(fz_mpi_tickets *t, int64_t amount) {
   int64_t before;
   MPI_Fetch_and_op(&amount, &before, MPI_INT64_T, HOST, 0, MPI_SUM, t->window);
-  MPI_Win_flush(HOST, t->window);
+  FZ_WAIT(MPI_Win_flush(HOST, t->window));
   return before;
 }
 
@@ -29,7 +30,7 @@ fz_mpi_tickets *fz_mpi_tickets_create(fz_mpi *comm) {
   if (!t) fz_fatal(__FILE__, __LINE__, "no memory for the ticket counter");
   t->comm = comm;
   MPI_Aint bytes = comm->rank == HOST ? (MPI_Aint)sizeof(int64_t) : 0;
-  MPI_Win_allocate(bytes, sizeof(int64_t), MPI_INFO_NULL, comm->handle, &t->counter, &t->window);
+  FZ_WAIT(MPI_Win_allocate(bytes, sizeof(int64_t), MPI_INFO_NULL, comm->handle, &t->counter, &t->window));
   MPI_Win_lock_all(MPI_MODE_NOCHECK, t->window);
   fz_mpi_tickets_open(t, 0);
   return t;
@@ -38,7 +39,7 @@ fz_mpi_tickets *fz_mpi_tickets_create(fz_mpi *comm) {
 void fz_mpi_tickets_destroy(fz_mpi_tickets **t) {
   if (!*t) return;
   MPI_Win_unlock_all((*t)->window);
-  MPI_Win_free(&(*t)->window);
+  FZ_WAIT(MPI_Win_free(&(*t)->window));
   fz_free(t);
 }
 
@@ -47,13 +48,13 @@ void fz_mpi_tickets_open(fz_mpi_tickets *t, int64_t n) {
   t->n = n;
   t->granted = 0;
   t->closed = n == 0;
-  MPI_Barrier(t->comm->handle);
+  FZ_WAIT(MPI_Barrier(t->comm->handle));
   if (t->comm->rank == HOST) {
     const int64_t zero = 0;
     MPI_Accumulate(&zero, 1, MPI_INT64_T, HOST, 0, 1, MPI_INT64_T, MPI_REPLACE, t->window);
-    MPI_Win_flush(HOST, t->window);
+    FZ_WAIT(MPI_Win_flush(HOST, t->window));
   }
-  MPI_Barrier(t->comm->handle);
+  FZ_WAIT(MPI_Barrier(t->comm->handle));
 }
 
 int fz_mpi_tickets_take_many(fz_mpi_tickets *t, int count, int64_t *first) {
@@ -95,7 +96,7 @@ bool fz_mpi_tickets_called_off(fz_mpi_tickets *t) {
 
 int64_t fz_mpi_tickets_granted(fz_mpi_tickets *t) {
   int64_t most;
-  MPI_Allreduce(&t->granted, &most, 1, MPI_INT64_T, MPI_MAX, t->comm->handle);
+  FZ_WAIT(MPI_Allreduce(&t->granted, &most, 1, MPI_INT64_T, MPI_MAX, t->comm->handle));
   return most;
 }
 

@@ -8,17 +8,20 @@
 
 static const fz_command page = {
     .name = "info",
-    .summary = "say what a file is and what it holds",
+    .summary = "say what a file is and what it holds, or how a run is",
     .description =
         "Finds the kind of each file from its content and prints what it holds: size, values and statistics of maps "
         "and "
         "image stacks; particles, optics groups, columns and stacks of STAR and cryoSPARC .cs files, with everything "
         "that "
-        "this program cannot use yet; atoms of PDB and mmCIF models; HDF5 files by name. Nothing is written.",
+        "this program cannot use yet; atoms of PDB and mmCIF models; HDF5 files by name. Of a run's folder it says how "
+        "far "
+        "the run is, whether a job is at it or was killed, and what each rank was at last. Nothing is written.",
     .examples =
         "  frazil info map.mrc\n"
-        "  frazil info particles.star particles.mrcs\n",
-    .operands = "FILE...",
+        "  frazil info particles.star particles.mrcs\n"
+        "  frazil info run1\n",
+    .operands = "FILE|RUN...",
     .min_operands = 1,
     .max_operands = -1,
 };

@@ -10,6 +10,7 @@
 #include "core/instruction_set.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/progress.h"
 #include "io/checkpoint.h"
 #include "io/json.h"
 #include "io/records.h"
@@ -17,6 +18,7 @@
 #include "io/run_dir.h"
 #include "io/run_status.h"
 #include "model/resample.h"
+#include "mpi/fault.h"
 
 enum { PARAMETERS_MAX = 4096 };
 static const double REPORT_EVERY = 5.0, STATUS_EVERY = 1.0; /* seconds */
@@ -393,6 +395,8 @@ fz_status fz_job_run(fz_job *job, fz_error *err) {
   fz_status st = begin(job, &p, err);
   if (st == FZ_OK) st = loop(job, &p, err);
   if (st == FZ_OK) {
+    fz_progress_at(FZ_AT_RESULTS);
+    fz_mpi_stall(job->comm, "results");
     if (fz_mpi_rank(job->comm) == 0) st = write_results(job, err);
     st = fz_mpi_agree(job->comm, st, err);
   }

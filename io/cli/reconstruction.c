@@ -8,6 +8,7 @@
 
 #include "core/log.h"
 #include "core/memory.h"
+#include "core/progress.h"
 #include "io/checkpoint.h"
 #include "io/cli/job.h"
 #include "io/images.h"
@@ -16,6 +17,7 @@
 #include "io/mrc.h"
 #include "io/run_status.h"
 #include "mpi/dataset.h"
+#include "mpi/fault.h"
 #include "mpi/memory.h"
 
 enum { TILE = 16 };
@@ -43,6 +45,8 @@ static fz_status judge_table(const fz_reconstruction *s, fz_error *err) {
 }
 
 static fz_status open_particles(fz_reconstruction *s, fz_error *err) {
+  fz_progress_at(FZ_AT_READ);
+  fz_mpi_stall(s->comm, "read");
   fz_status st = fz_io_particles_read(s->r->particles, &s->particles, err);
   FZ_TRY(fz_mpi_agree(s->comm, st, err));
   if (fz_mpi_rank(s->comm) == 0) st = judge_table(s, err);
@@ -191,6 +195,7 @@ static fz_status run_job(fz_reconstruction *s, const fz_run_settings *set, const
   fz_status st;
   if (s->r->fresh) FZ_TRY(fz_io_checkpoint_discard(s->comm, s->r->output, err));
   bool finished;
+  fz_progress_at(FZ_AT_PREPARE);
   FZ_TRY(fz_job_is_finished(&job, &finished, err));
   if (finished) {
     fz_log(FZ_LOG_INFO, "%s holds a finished run of these parameters; --fresh starts over", s->r->output);
@@ -256,7 +261,14 @@ static void tell_why(const fz_reconstruction *s, fz_status st, const fz_error *w
   if (fz_io_run_status_write(s->r->output, &status, &unwritten) != FZ_OK) fz_log(FZ_LOG_WARN, "%s", unwritten.text);
 }
 
+static fz_status start_watchdog(fz_reconstruction *s, fz_error *err) {
+  fz_io_watchdog_settings settings = {.limit = s->r->stall_limit,
+                                      .apart = fz_mpi_any(s->comm, fz_mpi_fault(s->comm, "apart"))};
+  return fz_io_watchdog_start(s->comm, &settings, &s->watchdog, err);
+}
+
 static void close_session(fz_reconstruction *s) {
+  fz_io_watchdog_stop(&s->watchdog);
   fz_run_clear(&s->run);
   fz_io_stop_destroy(&s->stop);
   fz_dataset_clear(&s->data);
@@ -281,11 +293,13 @@ fz_status fz_reconstruction_run(fz_mpi *comm, const fz_reconstruction_request *r
   omp_set_num_threads(s.threads); /* of the opening scan, too */
   /* Before anything is read: its time counts, and a request that comes meanwhile is heard. */
   if (!r->dry_run) FZ_TRY(fz_mpi_agree(comm, fz_io_stop_create(comm, r->output, r->max_time, &s.stop, err), err));
+  FZ_TRY(start_watchdog(&s, err));
   FZ_TRY(open_particles(&s, err));
   if (!r->dry_run) {
     FZ_TRY(fz_mpi_agree(comm, fz_mpi_rank(comm) == 0 ? refuse_to_overwrite(r, err) : FZ_OK, err));
     FZ_TRY(fz_io_run_dir_open(comm, r->output, &s.dir, err));
     copy_log(&s);
+    FZ_TRY(fz_io_watchdog_attach(s.watchdog, r->output, err));
   }
   FZ_TRY(fz_mpi_agree(comm, open_dataset(&s, err), err));
   FZ_TRY(open_start_map(&s, err));

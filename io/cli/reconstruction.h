@@ -9,6 +9,7 @@
 #include "io/particles.h"
 #include "io/run_dir.h"
 #include "io/stop.h"
+#include "io/watchdog.h"
 #include "model/map.h"
 #include "mpi/run_host.h"
 
@@ -18,7 +19,7 @@ typedef struct fz_reconstruction_request {
       *engine, *step;
   int64_t seed, starts, classes, batch, max_passes, threads, pose_blocks;
   double max_resolution_A, mask_diameter_A, shift_range_A, shift_step_A, angular_step_deg;
-  double checkpoint_interval, max_time, max_memory_GB, max_excluded_percent;
+  double checkpoint_interval, max_time, stall_limit, max_memory_GB, max_excluded_percent;
   bool dry_run, fresh, polish_poses;
   fz_optimizer_spec optimizer; /* from algorithm, batch, step */
 } fz_reconstruction_request;
@@ -34,6 +35,7 @@ typedef struct fz_reconstruction {
   fz_map start_map;
   double *initial;
   fz_io_stop *stop;
+  fz_io_watchdog *watchdog;
   fz_mpi_run_host host;
   fz_run run;
   FILE *log;

@@ -128,7 +128,7 @@ same limited
 
 # The state of every optimizer, with classes, is all there: killed on two ranks, resumed on one or three.
 options=(--particles sim/particles.star --starts 1 --kmax-schedule 3,4 --max-resolution 36 --max-passes 1 --classes 2
-  --checkpoint-interval 0.01)
+  --checkpoint-interval 0)
 ranks=1
 for algorithm in $(algorithms); do
   options+=(--algorithm "$(with_batch "$algorithm" 40)")

@@ -2,6 +2,7 @@
  * was not. */
 #include "mpi/journal.h"
 #include "objective_fixture.h"
+#include "optim/optimizer.h"
 
 enum { EVALUATIONS = 3 };
 
@@ -94,6 +95,56 @@ static void a_step_is_taken_up_where_it_was_left(fz_mpi *comm) {
   drop(&whole);
 }
 
+static void open_optimizer(fz_mpi *comm, const fz_optimizer_kind *kind, fixture *x, fz_optimizer **o) {
+  fz_error err;
+  fz_optimizer_options options = fz_optimizer_options_default();
+  options.batch_images = 24;
+  options.memory = 3;
+  options.eigenpairs = 2;
+  build_classes(comm, x, 1, 2);
+  CHECK(fz_optimizer_create(kind, x->f, &options, x->w, o, &err) == FZ_OK);
+}
+
+enum { STEPS = 2, ROUNDS = 12 };
+
+/* None of them had to learn of it.  Several ranks take some of them: it is the same for all. */
+static void every_optimizer_can_be_left(fz_mpi *comm) {
+  const fz_optimizer_kind *kind;
+  fz_error err;
+  for (int k = 0; (kind = fz_optimizer_at(k)); k++) {
+    fixture whole, parts;
+    fz_optimizer *a, *b;
+    int left = 0, ranks = fz_mpi_size(comm);
+    if (ranks > 1 && k % 5 != ranks) continue;
+    open_optimizer(comm, kind, &whole, &a);
+    open_optimizer(comm, kind, &parts, &b);
+    fz_mpi_journal *journal = fz_mpi_journal_create(comm);
+    for (int step = 0; step < STEPS; step++) {
+      fz_status st = FZ_ESTOPPED;
+      fz_status expected = fz_optimizer_step(a, &err);
+      while (st == FZ_ESTOPPED) {
+        asked s = {.pause_at = (left % 2 ? ROUNDS : 0) + fz_mpi_rank(comm)};
+        fz_mpi_objective_on_round(parts.objective, (fz_mpi_pause){ask, &s}, journal);
+        fz_mpi_journal_rewind(journal);
+        st = fz_optimizer_step(b, &err);
+        left += st == FZ_ESTOPPED;
+      }
+      fz_mpi_journal_forget(journal);
+      CHECK(st == expected && memcmp(a->w, b->w, sizeof *a->w * (size_t)whole.f->dim) == 0);
+      CHECK(memcmp(whole.data.state, parts.data.state, sizeof *whole.data.state * N) == 0);
+      CHECK(a->visited == b->visited && a->gain == b->gain);
+      if (st != FZ_OK) break; /* diverged, both */
+    }
+    if (left == 0) fprintf(stderr, "%s was never left\n", kind->name);
+    CHECK(left > 0);
+    fz_mpi_journal_destroy(&journal);
+    fz_optimizer_destroy(&a);
+    fz_optimizer_destroy(&b);
+    drop(&whole);
+    drop(&parts);
+  }
+}
+
 static fz_mpi_request stop(void *context) {
   (void)context;
   return FZ_STOP;
@@ -120,6 +171,7 @@ static void an_mstep_can_be_stopped(fz_mpi *comm) {
 }
 
 int main(int argc, char **argv) {
-  void (*const tests[])(fz_mpi *) = {a_step_is_taken_up_where_it_was_left, an_mstep_can_be_stopped, NULL};
+  void (*const tests[])(fz_mpi *) = {a_step_is_taken_up_where_it_was_left, every_optimizer_can_be_left,
+                                     an_mstep_can_be_stopped, NULL};
   return mpi_test_main(argc, argv, tests);
 }

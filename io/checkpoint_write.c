@@ -337,7 +337,7 @@ done:
 
 static fz_status strike_newer(const char *run_dir, int64_t sequence, fz_error *err) {
   char folder[FZ_PATH_MAX], path[FZ_PATH_MAX];
-  fz_io_manifest list, written, kept = {0};
+  fz_io_manifest list, written = {0}, kept = {0};
   fz_io_manifest_condition condition;
   fz_status st = fz_io_path_join(folder, run_dir, "checkpoint", err);
   if (st == FZ_OK) st = fz_io_path_join(path, folder, "manifest", err);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds with sanitizers and runs what they can judge; a report of theirs ends a program, and this script, with an error.
-#   bash tests/sanitize.sh [address|thread]      default: address
+#   bash tests/sanitize.sh [address | thread [TEST...]]      default: address; TEST: of tests/unit, all
 # address: AddressSanitizer and UndefinedBehaviorSanitizer (build/asan) over the unit and io tests, the mpi tests on 2
 #          ranks, the corpus of broken inputs, and reconstructions on 2 ranks x 2 threads.
 # thread:  ThreadSanitizer (build/tsan), by clang, because GCC's OpenMP library hides its locks from it and LLVM's tells
@@ -10,6 +10,7 @@
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 kind=${1:-address}
+[ $# = 0 ] || shift
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 # reconstructions LAUNCHER...: small ones, by every way to weigh poses and some optimizers, one of them stopped and resumed
 reconstructions() {
@@ -48,7 +49,8 @@ case $kind in
     build=${FZ_BUILD:-build/tsan} threads=4
     bash cmake/install-packages.sh build test fuzz
     CC=clang cmake -G Ninja -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DFZ_SANITIZE=thread -DBUILD_TESTING=ON
-    tests=($(cd tests/unit && ls test_*.c | sed 's/\.c$//'))
+    tests=("$@")
+    [ $# -gt 0 ] || tests=($(cd tests/unit && ls test_*.c | sed 's/\.c$//'))
     cmake --build "$build" --target frazil "${tests[@]}"
     archer=$(clang -print-file-name=libarcher.so)
     [ -f "$archer" ] || { echo "no libarcher.so beside clang's OpenMP library: without it all findings are false"; exit 1; }

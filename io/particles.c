@@ -147,6 +147,9 @@ static fz_status read_set(const char *path, bool images_optional, fz_io_findings
                           fz_error *err) {
   fz_status st = FZ_OK;
   *out = NULL;
+  if (strpbrk(path, "\r\n")) /* the stacks' paths begin with it, and go into STAR files */
+    return fz_fail(err, FZ_EINPUT, "%s: there is a line break in this name, which no STAR file can hold: rename it",
+                   path);
   fz_io_particles *p = fz_alloc(1, sizeof *p);
   if (p) {
     p->path = fz_strdup(path);

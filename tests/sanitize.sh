@@ -30,7 +30,12 @@ reconstructions() {
     run --threads "$threads" $how
   done
   rm -rf "$work/run"
-  run --threads "$threads" --checkpoint-interval 0 --max-time 0.001 || [ $? = 75 ]
+  run --threads "$threads" --checkpoint-interval 0 &
+  local job=$!
+  while [ ! -f "$work/run/checkpoint/manifest" ] && kill -0 $job; do sleep 0.1; done
+  touch "$work/run/STOP"
+  wait $job || [ $? = 75 ]
+  rm -f "$work/run/STOP"
   run --threads "$threads"
   rm -r "$work"
 }
@@ -52,7 +57,7 @@ case $kind in
     tests=("$@")
     [ $# -gt 0 ] || tests=($(cd tests/unit && ls test_*.c | sed 's/\.c$//'))
     cmake --build "$build" --target frazil "${tests[@]}"
-    archer=$(clang -print-file-name=libarcher.so)
+    archer=$(readlink -f "$(clang -print-resource-dir)/../../libarcher.so")
     [ -f "$archer" ] || { echo "no libarcher.so beside clang's OpenMP library: without it all findings are false"; exit 1; }
     export OMP_TOOL_LIBRARIES=$archer OMP_NUM_THREADS=$threads OPENBLAS_NUM_THREADS=1
     export TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1'

@@ -40,14 +40,12 @@ hid_t fz_io_h5_file_type(fz_state_type type) {
 
 static void *arena_resize(void *bytes, size_t n, H5FD_file_image_op_t why, void *context) {
   arena *a = context;
+  (void)bytes;
   (void)why;
-  unsigned char *larger = fz_alloc((ptrdiff_t)n, 1);
+  unsigned char *larger = fz_realloc(a->bytes, (ptrdiff_t)n, 1);
   if (!larger) return NULL;
-  if (bytes) memcpy(larger, bytes, a->n < n ? a->n : n);
-  fz_free(&a->bytes);
-  a->bytes = larger;
   a->n = n;
-  return larger;
+  return a->bytes = larger;
 }
 
 static void *arena_take(size_t n, H5FD_file_image_op_t why, void *context) {

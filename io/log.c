@@ -1,5 +1,6 @@
 #include "io/log.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@ static struct {
   int rank;
   bool terminal;
   FILE *copy;
+  bool copy_fails; /* told once, until it works again */
 } sink;
 
 static void write_stamped(FILE *out, fz_log_level level, const char *text) {
@@ -26,6 +28,16 @@ static void write_stamped(FILE *out, fz_log_level level, const char *text) {
   fflush(out);
 }
 
+static void write_copy(fz_log_level level, const char *text) {
+  errno = 0;
+  write_stamped(sink.copy, level, text);
+  bool fails = ferror(sink.copy) != 0;
+  if (fails && !sink.copy_fails)
+    fprintf(stderr, "warn: the copy of this log in the run folder cannot be written: %s\n", strerror(errno));
+  sink.copy_fails = fails;
+  clearerr(sink.copy);
+}
+
 static void write_line(fz_log_level level, const char *text) {
   if (level > sink.threshold || (sink.rank != 0 && level != FZ_LOG_ERROR)) return;
   if (!sink.terminal)
@@ -34,7 +46,7 @@ static void write_line(fz_log_level level, const char *text) {
     fprintf(stderr, "%s\n", text);
   else
     fprintf(stderr, "%s: %s\n", level_names[level], text);
-  if (sink.copy) write_stamped(sink.copy, level, text);
+  if (sink.copy) write_copy(level, text);
 }
 
 void fz_io_log_start(fz_log_level threshold, int rank) {

@@ -14,7 +14,9 @@ enum { BLOCK_BYTES = 1 << 16 };
 struct fz_io_records {
   char *path;
   int fd;
-  int64_t count, bytes;
+  int64_t count, bytes; /* bytes: in the file */
+  char *waiting;        /* lines that could not be written yet */
+  int64_t n_waiting;
 };
 
 /* Find where the first `keep` lines end. */
@@ -57,21 +59,35 @@ done:
   return st;
 }
 
+static fz_status flush(fz_io_records *r, fz_error *err) {
+  if (r->n_waiting == 0) return FZ_OK;
+  fz_status st = fz_io_file_pwrite(r->fd, r->path, r->waiting, r->n_waiting, r->bytes, err);
+  /* Half a line that cannot be cut off now is written over later, or cut off when the file is opened again. */
+  if (st != FZ_OK && ftruncate(r->fd, r->bytes) != 0) return st;
+  if (st != FZ_OK) return st;
+  r->bytes += r->n_waiting;
+  r->n_waiting = 0;
+  fz_free(&r->waiting);
+  return FZ_OK;
+}
+
 fz_status fz_io_records_append(fz_io_records *r, const char *line, fz_error *err) {
   FZ_ASSERT(!strchr(line, '\n'));
-  size_t length = strlen(line);
-  char *whole = fz_alloc((ptrdiff_t)length + 1, 1);
-  if (!whole) return fz_fail(err, FZ_ENOMEM, "%s: no memory to append", r->path);
-  memcpy(whole, line, length);
-  whole[length] = '\n';
-  fz_status st = fz_io_file_pwrite(r->fd, r->path, whole, (int64_t)length + 1, r->bytes, err);
-  fz_free(&whole);
-  if (st == FZ_OK) {
-    r->bytes += (int64_t)length + 1;
-    r->count++;
-  } else if (ftruncate(r->fd, r->bytes) != 0) {
-    return st; /* the half line that may be left is cut off when the file is opened again */
-  }
+  int64_t length = (int64_t)strlen(line);
+  char *all = fz_realloc(r->waiting, (ptrdiff_t)(r->n_waiting + length + 1), 1);
+  if (!all) return fz_fail(err, FZ_ENOMEM, "%s: no memory to append", r->path);
+  memcpy(all + r->n_waiting, line, (size_t)length);
+  all[r->n_waiting + length] = '\n';
+  r->waiting = all;
+  r->n_waiting += length + 1;
+  r->count++;
+  return flush(r, err);
+}
+
+fz_status fz_io_records_sync(fz_io_records *r, fz_error *err) {
+  fz_status st = flush(r, err);
+  if (st == FZ_OK && fdatasync(r->fd) != 0)
+    st = fz_fail(err, FZ_EIO, "%s: cannot write to disk: %s", r->path, strerror(errno));
   return st;
 }
 
@@ -82,6 +98,7 @@ int64_t fz_io_records_count(const fz_io_records *r) {
 void fz_io_records_close(fz_io_records **records) {
   if (!*records) return;
   if ((*records)->fd >= 0) close((*records)->fd);
+  fz_free(&(*records)->waiting);
   fz_free(&(*records)->path);
   fz_free(records);
 }

@@ -12,9 +12,14 @@ typedef struct fz_io_records fz_io_records;
  *  owns    *out: the caller, fz_io_records_close.  calls local, one rank
  *  fails   FZ_EIO, FZ_ENOMEM */
 fz_status fz_io_records_open(const char *path, int64_t keep, fz_io_records **out, fz_error *err);
-/** Append one line (no newline in it), handed to the system at once.  fails FZ_EIO; the file then ends as before */
+/** Append one line (no newline in it), handed to the system at once.
+ *  fails   FZ_EIO: the file then ends as before, the line is kept and written with the next one; FZ_ENOMEM: it is lost
+ */
 fz_status fz_io_records_append(fz_io_records *records, const char *line, fz_error *err);
-/** Complete lines in the file: what a checkpoint notes. */
+/** Write what could not be written before, and have all of it on the disk: lines that a checkpoint counts must outlive
+ *  what the checkpoint outlives.  fails FZ_EIO */
+fz_status fz_io_records_sync(fz_io_records *records, fz_error *err);
+/** Lines appended and kept: what a checkpoint notes. */
 int64_t fz_io_records_count(const fz_io_records *records);
 void fz_io_records_close(fz_io_records **records);
 

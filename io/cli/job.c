@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/progress.h"
+#include "io/cli/trouble.h"
 #include "io/checkpoint.h"
 #include "io/json.h"
 #include "io/records.h"
@@ -22,16 +23,18 @@
 
 enum { PARAMETERS_MAX = 4096 };
 static const double REPORT_EVERY = 5.0, STATUS_EVERY = 1.0; /* seconds */
-static const double SHARE_FOR_CHECKPOINTS = 0.02, SHORTEST_INTERVAL = 10.0, LONGEST_INTERVAL = 900.0;
+static const double SHARE_FOR_STATUS = 0.05, SHARE_FOR_CHECKPOINTS = 0.02, SHORTEST_INTERVAL = 10.0,
+                    LONGEST_INTERVAL = 900.0;
 
 typedef struct progress {
   fz_io_records *records;
   int64_t steps, generation;
   double began, fraction_at_start;
-  double last_report, last_status, last_checkpoint, checkpoint_cost;
-  int64_t place;           /* phase, start and rung of the last line */
-  fz_mpi_journal *journal; /* of the step under way */
-  double step_taken_up;    /* when, until it is at work again; 0: it is */
+  double last_report, last_status, status_cost, last_checkpoint, checkpoint_cost;
+  int64_t place;                                     /* phase, start and rung of the last line */
+  fz_mpi_journal *journal;                           /* of the step under way */
+  double step_taken_up;                              /* when, until it is at work again; 0: it is */
+  fz_trouble checkpoints, records_kept, status_file; /* rank 0's */
   char parameters[PARAMETERS_MAX];
   char instruction_set[32];
 } progress;
@@ -97,14 +100,16 @@ static fz_status write_status(const fz_job *job, progress *p, fz_io_run_state st
   fz_io_run_status s = {.state = state,
                         .status = status,
                         .step = step,
-                        .message = message,
+                        .message = message[0] ? message : p->checkpoints.text,
                         .fraction = fz_run_fraction(job->run),
                         .seconds_elapsed = now() - p->began,
                         .seconds_left = seconds_left(job, p),
                         .checkpoint = p->generation ? p->generation : -1,
                         .ranks = fz_mpi_size(job->comm)};
   p->last_status = now();
-  return fz_io_run_status_write(job->run_dir, &s, err);
+  fz_status st = fz_io_run_status_write(job->run_dir, &s, err);
+  p->status_cost = now() - p->last_status;
+  return st;
 }
 
 static fz_status append_record(const fz_job *job, progress *p, const char *what, double seconds, fz_error *err) {
@@ -140,12 +145,28 @@ static fz_status write_checkpoint(fz_job *job, progress *p, fz_error *err) {
   double began = now();
   list_scalars(job, p, &list);
   fz_run_arrays(job->run, &list);
-  fz_status st = fz_io_checkpoint_write(job->comm, job->run_dir, p->steps, &list, err);
+  fz_status st = fz_mpi_agree(job->comm, p->records ? fz_io_records_sync(p->records, err) : FZ_OK, err);
+  if (st == FZ_OK) st = fz_io_checkpoint_write(job->comm, job->run_dir, p->steps, &list, err);
   fz_state_clear(&list);
   if (st == FZ_OK) p->generation = p->steps;
   p->last_checkpoint = now();
   p->checkpoint_cost = p->last_checkpoint - began;
   return st;
+}
+
+/* A checkpoint that can wait: when the disk refuses it, the run goes on and tries again after the next interval. */
+static fz_status try_checkpoint(fz_job *job, progress *p, fz_error *err) {
+  fz_error why = {0};
+  fz_status st = write_checkpoint(job, p, &why);
+  bool refused = st == FZ_EIO;
+  if (fz_mpi_rank(job->comm) == 0) {
+    st = fz_trouble_note(&p->checkpoints, st, &why, now());
+    if (refused) st = fz_trouble_folder(job->run_dir, &why);
+  } else if (refused) {
+    st = FZ_OK;
+  }
+  if (st != FZ_OK) *err = why;
+  return fz_mpi_agree(job->comm, st, err);
 }
 
 /* local; ranks may differ by the time of a message */
@@ -307,24 +328,35 @@ static fz_status write_results(fz_job *job, fz_error *err) {
   return st;
 }
 
+/* rank 0.  A line or a status that cannot be written is no reason to give up what was computed. */
+static fz_status keep_records(const fz_job *job, progress *p, const char *what, double seconds, fz_error *err) {
+  fz_status st = fz_trouble_note(&p->records_kept, append_record(job, p, what, seconds, err), err, now());
+  if (st != FZ_OK || now() - p->last_status <= fmax(STATUS_EVERY, p->status_cost / SHARE_FOR_STATUS)) return st;
+  st = fz_trouble_note(&p->status_file, write_status(job, p, FZ_RUN_RUNNING, FZ_OK, "", err), err, now());
+  return st == FZ_OK && p->status_file.times > 0 ? fz_trouble_folder(job->run_dir, err) : st;
+}
+
 static fz_status after_step(fz_job *job, progress *p, const char *what, double seconds, fz_error *err) {
   fz_status st = FZ_OK;
   p->steps++;
   if (fz_mpi_rank(job->comm) == 0) {
-    st = append_record(job, p, what, seconds, err);
+    st = keep_records(job, p, what, seconds, err);
     report(job, p, what);
-    if (st == FZ_OK && now() - p->last_status > STATUS_EVERY) st = write_status(job, p, FZ_RUN_RUNNING, FZ_OK, "", err);
   }
   return fz_mpi_agree(job->comm, st, err);
 }
 
 static fz_status stop_now(fz_job *job, progress *p, fz_error *err) {
-  fz_status st = write_checkpoint(job, p, err);
-  if (st != FZ_OK) return st;
-  char reason[80] = "";
+  fz_error why = {0};
+  char reason[80] = "", stands[80] = "there is none before it: the same command starts over";
+  fz_status st = write_checkpoint(job, p, &why);
   snprintf(reason, sizeof reason, "%s", fz_io_stop_reason(job->stop));
-  return fz_fail(err, FZ_ESTOPPED, "stopped by %s at a checkpoint; the same command continues",
-                 reason[0] ? reason : "request to another rank");
+  if (!reason[0]) snprintf(reason, sizeof reason, "request to another rank");
+  if (st == FZ_OK)
+    return fz_fail(err, FZ_ESTOPPED, "stopped by %s at a checkpoint; the same command continues", reason);
+  if (p->generation)
+    snprintf(stands, sizeof stands, "the same command continues from that of step %lld", (long long)p->generation);
+  return fz_fail(err, st, "stopped by %s, but the checkpoint failed: %.400s; %s", reason, why.text, stands);
 }
 
 /* One step, with checkpoints on the way when it is long. */
@@ -332,9 +364,9 @@ static fz_status step(fz_job *job, progress *p, fz_error *err) {
   fz_status st;
   while ((st = fz_run_step(job->run, err)) == FZ_ESTOPPED) {
     if (fz_mpi_any(job->comm, fz_io_stop_requested(job->stop))) return stop_now(job, p, err);
-    st = write_checkpoint(job, p, err);
+    st = try_checkpoint(job, p, err);
     if (st != FZ_OK) return st;
-    fz_log(FZ_LOG_DETAIL, "checkpoint inside step %lld", (long long)p->steps + 1);
+    if (!p->checkpoints.times) fz_log(FZ_LOG_DETAIL, "checkpoint inside step %lld", (long long)p->steps + 1);
     p->step_taken_up = now();
   }
   p->step_taken_up = 0;
@@ -351,7 +383,10 @@ static fz_status loop(fz_job *job, progress *p, fz_error *err) {
     if (st == FZ_OK) st = after_step(job, p, what, now() - began, err);
     if (st != FZ_OK) return st;
     if (fz_mpi_any(job->comm, fz_io_stop_requested(job->stop))) return stop_now(job, p, err);
-    if (job->run->phase == FZ_RUN_COMPLETE || checkpoint_due(job, p)) st = write_checkpoint(job, p, err);
+    if (job->run->phase == FZ_RUN_COMPLETE)
+      st = write_checkpoint(job, p, err);
+    else if (checkpoint_due(job, p))
+      st = try_checkpoint(job, p, err);
     if (st != FZ_OK) return st;
   }
   return st;
@@ -388,7 +423,11 @@ static fz_status begin(fz_job *job, progress *p, fz_error *err) {
 }
 
 fz_status fz_job_run(fz_job *job, fz_error *err) {
-  progress p = {.place = -1, .journal = fz_mpi_journal_create(job->comm)};
+  progress p = {.place = -1,
+                .checkpoints.what = "checkpoint",
+                .records_kept.what = "metrics.jsonl",
+                .status_file.what = "status.json",
+                .journal = fz_mpi_journal_create(job->comm)};
   watch w = {job, &p};
   job->host->pause = (fz_mpi_pause){ask, &w};
   job->host->journal = p.journal;

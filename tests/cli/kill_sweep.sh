@@ -45,7 +45,7 @@ finish() {
   wait $alarm 2>/dev/null || true
 }
 lines() { if [ -f "$1/metrics.jsonl" ]; then wc -l <"$1/metrics.jsonl"; else echo 0; fi; }
-# Steps in the newest checkpoint; when it was written (or the job began)
+# Steps in the newest checkpoint; when it was written, or the job began when that was later
 newest() { sed -n '2s/^\(state-[0-9]*\.h5\) generation \([0-9]*\) .*/\1 \2/p' "$1/checkpoint/manifest" 2>/dev/null || true; }
 generation() {
   local entry
@@ -55,14 +55,14 @@ generation() {
 newest_time() {
   local entry
   entry=$(newest "$1")
-  stat -c %.Y "$1/checkpoint/${entry%% *}" 2>/dev/null || echo "$began"
+  larger "$began" "$(stat -c %.Y "$1/checkpoint/${entry%% *}" 2>/dev/null || echo 0)"
 }
 same() {
   local file
   for file in $results; do cmp -s "ref/$file" "$1/$file" || return 1; done
   sed 's/, "seconds".*//' "$1/metrics.jsonl" | cmp -s - ref.steps
 }
-larger() { awk -v a="$1" -v b="$2" 'BEGIN {print (a > b ? a : b)}'; }
+larger() { awk -v a="$1" -v b="$2" 'BEGIN {print (a + 0 > b + 0 ? a : b)}'; }
 
 # ---- what a run and a checkpoint consist of ----
 clock() { date +%s.%N; }

@@ -11,8 +11,11 @@
  *   FZ_INJECT_PIDS=FOLDER     where the processes of the job leave their numbers, for killall
  *   FZ_INJECT_LIST=FILE       append a line "RANK KIND PATH" for each call that counts
  *
+ * A test program linked with it does the same by fz_inject.
  * Calls go to the kernel directly: nothing has to be looked up, and nothing here is intercepted again. */
 #define _GNU_SOURCE
+#include "faults/inject.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +47,7 @@ enum { RULES = 8 };
 static struct {
   rule rule[RULES];
   int rules, rank;
+  atomic_long hits;
   const char *under, *pids, *list;
 } plan;
 
@@ -67,6 +71,23 @@ static void read_rule(const char *text, rule *r) {
   r->onward = strchr(number, '+') != NULL;
 }
 
+static void read_rules(const char *text) {
+  for (; text && *text && plan.rules < RULES; text = strchr(text, ',') ? strchr(text, ',') + 1 : "")
+    read_rule(text, &plan.rule[plan.rules++]);
+}
+
+void fz_inject(const char *rules, const char *under) {
+  memset(plan.rule, 0, sizeof plan.rule);
+  plan.rules = 0;
+  plan.hits = 0;
+  plan.under = under;
+  read_rules(rules);
+}
+
+long fz_inject_hits(void) {
+  return plan.hits;
+}
+
 __attribute__((constructor)) static void begin(void) {
   const char *rank = getenv("OMPI_COMM_WORLD_RANK"), *only = getenv("FZ_INJECT_RANK"), *text = getenv("FZ_INJECT");
   plan.rank = rank ? atoi(rank) : 0;
@@ -81,8 +102,7 @@ __attribute__((constructor)) static void begin(void) {
     syscall(SYS_close, fd);
   }
   if (only && atoi(only) != plan.rank) return;
-  for (; text && *text && plan.rules < RULES; text = strchr(text, ',') ? strchr(text, ',') + 1 : "")
-    read_rule(text, &plan.rule[plan.rules++]);
+  read_rules(text);
 }
 
 static void kill_all(void) {
@@ -137,7 +157,9 @@ static fate decide(kind what, const char *path) {
     rule *r = &plan.rule[i];
     if (r->what != ANY && r->what != what) continue;
     long n = atomic_fetch_add(&r->seen, 1) + 1;
-    if (n == r->nth || (r->onward && n > r->nth)) act(r->action, &f);
+    if (n != r->nth && !(r->onward && n > r->nth)) continue;
+    atomic_fetch_add(&plan.hits, 1);
+    act(r->action, &f);
   }
   return f;
 }

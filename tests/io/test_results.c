@@ -1,8 +1,10 @@
 /* The files of a finished run: read back with our readers; signs, columns, labels, classes, what is left out. */
 #include "files.h"
 
+#include <dirent.h>
 #include <math.h>
 
+#include "faults/inject.h"
 #include "io/mrc.h"
 #include "io/particles.h"
 #include "io/results.h"
@@ -272,9 +274,63 @@ static void refusals(void **state) {
   free_run(x);
 }
 
+/* Every file of `dir` is under its final name and the same as in `reference`. */
+static int whole_files(const char *dir, const char *reference) {
+  int n = 0;
+  DIR *d = opendir(dir);
+  assert_non_null(d);
+  for (struct dirent *e; (e = readdir(d));) {
+    char a[600], b[600];
+    struct stat one, other;
+    if (e->d_name[0] == '.') continue;
+    snprintf(a, sizeof a, "%s/%s", dir, e->d_name);
+    snprintf(b, sizeof b, "%s/%s", reference, e->d_name);
+    if (stat(b, &other) != 0) fail_msg("%s was left behind", a);
+    assert_int_equal(stat(a, &one), 0);
+    assert_int_equal(one.st_size, other.st_size);
+    char *x = files_slurp(a), *y = files_slurp(b);
+    assert_memory_equal(x, y, one.st_size);
+    free(x);
+    free(y);
+    n++;
+  }
+  closedir(d);
+  return n;
+}
+
+/* The disk is full, or fails, at any call: a message that names a file, and none half-written under its final name. */
+static void a_failing_disk_leaves_no_half_file(void **state) {
+  (void)state;
+  static const char *const errors[] = {"ENOSPC", "EIO", "short"};
+  run *x = make_run("whole", CLASSES);
+  write_run(x, "whole");
+  free_run(x);
+  const int all = whole_files("whole", "whole");
+  for (int e = 0; e < 3; e++) {
+    int n = 1;
+    for (bool struck = true; struck && n < 1000; n++) {
+      char rules[32];
+      fz_error err = {0};
+      assert_int_equal(system("rm -rf faulty"), 0);
+      snprintf(rules, sizeof rules, "any:%d:%s", n, errors[e]);
+      x = make_run("faulty", CLASSES);
+      fz_inject(rules, "faulty");
+      fz_status st = fz_io_results_write("faulty", x->particles, &x->r, &err);
+      struck = fz_inject_hits() > 0;
+      fz_inject("", NULL);
+      free_run(x);
+      assert_true(st == FZ_OK || (struck && st == FZ_EIO && strstr(err.text, "faulty/")));
+      int files = whole_files("faulty", "whole");
+      assert_true((st == FZ_OK) == (files == all));
+      if (strcmp(errors[e], "short") == 0) assert_int_equal(st, FZ_OK); /* the rest goes with another call */
+    }
+    assert_true(n > 3 * all && n < 1000);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(one_class), cmocka_unit_test(poses_and_columns),
-                                     cmocka_unit_test(excluded), cmocka_unit_test(several_classes),
-                                     cmocka_unit_test(refusals)};
+                                     cmocka_unit_test(excluded),  cmocka_unit_test(several_classes),
+                                     cmocka_unit_test(refusals),  cmocka_unit_test(a_failing_disk_leaves_no_half_file)};
   return cmocka_run_group_tests(tests, files_enter, files_leave);
 }

@@ -302,18 +302,18 @@ static int whole_files(const char *dir, const char *reference) {
 static void a_failing_disk_leaves_no_half_file(void **state) {
   (void)state;
   static const char *const errors[] = {"ENOSPC", "EIO", "short"};
-  run *x = make_run("whole", CLASSES);
+  run *x = make_run("whole", 1);
   write_run(x, "whole");
   free_run(x);
   const int all = whole_files("whole", "whole");
   for (int e = 0; e < 3; e++) {
     int n = 1;
-    for (bool struck = true; struck && n < 1000; n++) {
+    for (bool struck = true; struck && n < 1000; n += e ? 7 : 1) {
       char rules[32];
       fz_error err = {0};
       assert_int_equal(system("rm -rf faulty"), 0);
       snprintf(rules, sizeof rules, "any:%d:%s", n, errors[e]);
-      x = make_run("faulty", CLASSES);
+      x = make_run("faulty", 1);
       fz_inject(rules, "faulty");
       fz_status st = fz_io_results_write("faulty", x->particles, &x->r, &err);
       struck = fz_inject_hits() > 0;

@@ -24,14 +24,16 @@ static bool one_fault(fz_mpi *comm, int bad_rank, int n, const char *error) {
   int files = count_files(&f, "state");
   CHECK(files == (st == FZ_OK ? 2 : 1) || struck); /* what could not be removed is removed by the next one */
   fz_mpi_barrier(comm);
-  CHECK(write_version(comm, &f, 3, NULL) == FZ_OK && resume(comm, &f) == 3 && count_files(&f, "state") == 2);
+  if (n % 5 == 0)
+    CHECK(write_version(comm, &f, 3, NULL) == FZ_OK && resume(comm, &f) == 3 && count_files(&f, "state") == 2);
   mpi_folder_remove(comm, &f);
   return struck;
 }
 
 static void every_call_may_fail(fz_mpi *comm) {
   static const char *const errors[] = {"ENOSPC", "EIO", "short", "EDQUOT", "EROFS", "ESTALE"};
-  const int last = fz_mpi_size(comm) - 1, kinds = last == 0 ? 6 : 2;
+  const int last = fz_mpi_size(comm) - 1,
+            kinds = last == 0 ? 6 : 1; /* one rank shows the kinds, several the agreement */
   for (int bad = 0; bad <= last; bad += last > 1 ? last : 1)
     for (int e = 0; e < kinds; e++) {
       int n = 1;

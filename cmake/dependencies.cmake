@@ -101,7 +101,7 @@ endif()
 
 if(FZ_MISSING)
   message(FATAL_ERROR "Frazil cannot be built here. Missing:\n${FZ_MISSING}"
-          "All Debian packages at once: apt-get install $(grep -v '^#' cmake/debian-packages.txt)")
+          "All Debian packages at once: bash cmake/install-packages.sh build test")
 endif()
 
 add_library(fz_deps_core INTERFACE)

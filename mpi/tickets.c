@@ -8,6 +8,11 @@
 #define CLOSED ((int64_t)1 << 40)
 enum { HOST = 0 };
 
+/* Debian's Open MPI 4 has both of its components for plain networks switched off in openmpi-mca-params.conf. */
+static const char NO_WINDOW[] =
+    "the MPI library offers no one-sided communication between these ranks. With Open MPI see the parameter \"osc\": "
+    "export OMPI_MCA_osc=^ucx before mpirun or srun lets it use plain TCP";
+
 struct fz_mpi_tickets {
   fz_mpi *comm;
   MPI_Win window;
@@ -30,7 +35,11 @@ fz_mpi_tickets *fz_mpi_tickets_create(fz_mpi *comm) {
   if (!t) fz_fatal(__FILE__, __LINE__, "no memory for the ticket counter");
   t->comm = comm;
   MPI_Aint bytes = comm->rank == HOST ? (MPI_Aint)sizeof(int64_t) : 0;
-  FZ_WAIT(MPI_Win_allocate(bytes, sizeof(int64_t), MPI_INFO_NULL, comm->handle, &t->counter, &t->window));
+  MPI_Comm_set_errhandler(comm->handle, MPI_ERRORS_RETURN);
+  int code;
+  FZ_WAIT(code = MPI_Win_allocate(bytes, sizeof(int64_t), MPI_INFO_NULL, comm->handle, &t->counter, &t->window));
+  MPI_Comm_set_errhandler(comm->handle, MPI_ERRORS_ARE_FATAL);
+  if (code != MPI_SUCCESS) fz_fatal(__FILE__, __LINE__, NO_WINDOW);
   MPI_Win_lock_all(MPI_MODE_NOCHECK, t->window);
   fz_mpi_tickets_open(t, 0);
   return t;

@@ -12,6 +12,7 @@
 #include "io/log.h"
 #include "io/versions.h"
 #include "mpi/fault.h"
+#include "mpi/launch.h"
 #include "mpi/versions.h"
 
 /* What stands before the command's name. */
@@ -112,14 +113,18 @@ static int check_stdout(int code) {
   return 2;
 }
 
-static int run_command(const fz_catalogue_entry *command, int argc, char **argv, const invocation *call) {
+/* first: is_first_process(), asked before MPI has changed the environment. */
+static int run_command(const fz_catalogue_entry *command, bool first, int argc, char **argv, const invocation *call) {
   fz_mpi *comm = fz_mpi_start(&argc, &argv);
   int rank = fz_mpi_rank(comm);
   fz_io_log_start(call->log, rank);
   fz_error err = {0};
-  fz_status st = fz_mpi_fault_arm(comm, getenv("FZ_FAULT"), &err);
+  bool speaks = rank == 0;
+  fz_status st = fz_mpi_launch_verify(fz_mpi_size(comm), &err);
+  if (st != FZ_OK) speaks = first; /* every one is rank 0 */
+  if (st == FZ_OK) st = fz_mpi_fault_arm(comm, getenv("FZ_FAULT"), &err);
   if (st == FZ_OK) st = command->run(comm, call->argc, call->argv, &err);
-  if (st != FZ_OK && rank == 0) print_error(command->name, st, &err);
+  if (st != FZ_OK && speaks) print_error(command->name, st, &err);
   int code = fz_status_exit_code(st);
   if (rank == 0) code = check_stdout(code);
   fz_mpi_broadcast(comm, &code, sizeof code);
@@ -137,9 +142,10 @@ int main(int argc, char **argv) {
   const fz_catalogue_entry *command = NULL;
   fz_status st = read_invocation(argc, argv, &call, &err);
   bool runs = st == FZ_OK && !call.help && !call.version;
-  if (runs) {
+  if (runs) st = fz_mpi_launch_prepare(&err);
+  if (runs && st == FZ_OK) {
     command = fz_catalogue_find(commands, (int)(sizeof commands / sizeof commands[0]) - 1, call.argv[0], &err);
-    if (command) return run_command(command, argc, argv, &call);
+    if (command) return run_command(command, speaks, argc, argv, &call);
     st = FZ_EINVAL;
   }
   if (!speaks) return fz_status_exit_code(st);

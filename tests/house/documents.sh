@@ -21,9 +21,9 @@ done
 known=$(
   for command in $("$FRAZIL" --help | sed -n 's/^  \([a-z]\{1,\}\)  .*/\1/p'); do "$FRAZIL" "$command" --help; done
   "$FRAZIL" --help
-  cat bench/*.sh
+  cat bench/*.sh jobscripts/*
   for program in "$FZ_BUILD"/bench_*; do "$program" --help; done
-  echo "--build --install --preset --prefix --bind-to --oversubscribe --mpi"
+  echo "--build --install --preset --prefix --bind-to --oversubscribe --mpi --pty --duplicates --jobs"
 )
 known=$(grep -oE -- '--[a-z][a-z-]+' <<<"$known" | sort -u)
 for document in $documents; do

@@ -66,6 +66,11 @@ for fraction in 0.25 0.25 0.5 0.5 0.5; do
 done
 ends 75 no QUICK=75
 grep -q "3 jobs in a row got no further than 0.5" out.txt || fail "no progress"
+for tiles in 5 9; do
+  echo "resumed after step 7, 0 passes and $tiles tiles into the next" >>run7/run.log # inside a step that takes many jobs
+  ends 0 yes QUICK=75 MAX_IDLE_JOBS=1
+done
+ends 75 no QUICK=75 MAX_IDLE_JOBS=1
 status SIGUSR1 0.75
 ends 75 no QUICK=75 SLURM_RESTART_COUNT=100
 ends 0 yes QUICK=75 SLURM_RESTART_COUNT=99

@@ -128,8 +128,9 @@ start_cluster() {
   fi
 }
 
-# Ranks of two "nodes" go through TCP, for which Debian's Open MPI leaves no one-sided communication switched on.
-export OMPI_MCA_osc=^ucx
+# Ranks of two "nodes" go through TCP, for which Debian's Open MPI leaves no one-sided communication switched on; and
+# its shared-memory files are named by host and local rank, which here are the same on both nodes.
+export OMPI_MCA_osc=^ucx OMPI_MCA_btl=self,tcp
 export OMPI_MCA_mpi_yield_when_idle=1 # srun does not tell Open MPI that the ranks have less than a core each
 
 state_of() { scontrol show job "$1" | sed -n 's/.*JobState=\([A-Z_]*\).*/\1/p'; }

@@ -83,7 +83,7 @@ daemons=()
 daemon() { # NAME COMMAND...
   local name=$1
   shift
-  setsid "$@" >"slurm/$name.out" 2>&1 &
+  setsid setpriv --pdeathsig TERM "$@" >"slurm/$name.out" 2>&1 & # should this script be killed
   daemons+=($!)
 }
 

@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/progress.h"
+
 static const char *const level_names[] = {"error", "warn", "info", "detail", "debug"};
 enum { LEVELS = sizeof level_names / sizeof level_names[0] };
 
@@ -40,12 +42,14 @@ static void write_copy(fz_log_level level, const char *text) {
 
 static void write_line(fz_log_level level, const char *text) {
   if (level > sink.threshold || (sink.rank != 0 && level != FZ_LOG_ERROR)) return;
+  fz_progress_wait(); /* a reader who has stopped the terminal, or a full pipe */
   if (!sink.terminal)
     write_stamped(stderr, level, text);
   else if (level == FZ_LOG_INFO)
     fprintf(stderr, "%s\n", text);
   else
     fprintf(stderr, "%s: %s\n", level_names[level], text);
+  fz_progress_resume();
   if (sink.copy) write_copy(level, text);
 }
 

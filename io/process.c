@@ -23,10 +23,7 @@ static int slurp(const char *path, char text[TEXT]) {
 }
 
 /* State letter and start time; the name before them may hold anything, also brackets. */
-static int read_stat(int64_t pid, char *state, int64_t *born) {
-  char path[64], text[TEXT];
-  snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
-  if (!slurp(path, text)) return 0;
+static int parse_stat(const char *text, char *state, int64_t *born) {
   const char *at = strrchr(text, ')');
   if (!at || at[1] != ' ') return 0;
   at += 2;
@@ -37,12 +34,20 @@ static int read_stat(int64_t pid, char *state, int64_t *born) {
   return 1;
 }
 
+static int read_stat(int64_t pid, char *state, int64_t *born) {
+  char path[64], text[TEXT];
+  snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
+  return slurp(path, text) && parse_stat(text, state, born);
+}
+
 fz_io_process fz_io_process_self(void) {
   fz_io_process self = {.pid = getpid()};
-  char state;
+  char state, text[TEXT];
   struct stat space;
-  if (!read_stat(self.pid, &state, &self.born)) return self;
-  if (stat("/proc/self/ns/pid", &space) == 0) self.space = (int64_t)space.st_ino;
+  /* A /proc of another name space would tell of other processes. */
+  if (!slurp("/proc/self/stat", text) || strtoll(text, NULL, 10) != self.pid) return self;
+  if (parse_stat(text, &state, &self.born) && stat("/proc/self/ns/pid", &space) == 0)
+    self.space = (int64_t)space.st_ino;
   return self;
 }
 

@@ -15,7 +15,7 @@ static bool is(fz_io_verdict verdict, const fz_io_sign *s, const fz_io_watched *
   return verdict == FZ_VERDICT_SILENT ? w->silent >= limit : w->still >= limit && !s->waiting;
 }
 
-/* Somebody waits, and nobody who could end it is left. */
+/* They wait for each other, and nobody who could end it is left.  One alone waits for something else. */
 static bool deadlocked(const fz_io_sign *sign, const fz_io_watched *watched, int n, double limit, int *culprit) {
   int waiting = 0;
   if (!(limit > 0)) return false;
@@ -25,7 +25,7 @@ static bool deadlocked(const fz_io_sign *sign, const fz_io_watched *watched, int
     waiting++;
     *culprit = i;
   }
-  return waiting > 0;
+  return waiting > 1;
 }
 
 fz_io_verdict fz_io_judge(const fz_io_sign *sign, fz_io_watched *watched, int n, double seconds, double limit,

@@ -25,7 +25,7 @@
 static const double LOOK_EVERY = 0.25, SHORTEST_PERIOD = 0.5, LONGEST_PERIOD = 4; /* seconds */
 static const double LAST_WORDS = 6; /* seconds in which the cause must be written */
 static const double CPU_THAT_COUNTS = 0.05, SUSPICIOUS = 1;
-enum { LEAVING = 30, STACK = 1 << 18, NEIGHBOURS = 4 };
+enum { LEAVING = 45, STACK = 1 << 18, NEIGHBOURS = 4 };
 
 /* A rank, as its node sees it; in shared memory. */
 typedef struct slot {
@@ -142,7 +142,7 @@ static void tell_in_time(fz_io_watchdog *w, const char *cause, bool to_terminal)
   words.w = w;
   words.to_terminal = to_terminal;
   snprintf(words.cause, sizeof words.cause, "%s", cause);
-  if (pthread_create(&thread, NULL, tell, &words) != 0) return;
+  if (pthread_create(&thread, NULL, tell, &words) != 0) tell(&words);
   for (double end = now() + LAST_WORDS; now() < end && !atomic_load(&words.done);) pass(0.01);
 }
 

@@ -40,7 +40,7 @@ void fz_progress_keep(fz_progress_place *place);
 void fz_progress_tick(void);
 /** What the process does from now on; a tick. */
 void fz_progress_at(fz_activity activity);
-/** Between the two the main thread waits for other ranks, and the clock of this one stands still; may be nested.
+/** Between the two the main thread waits for others (ranks; who reads what it prints); may be nested.
  *  Resuming is a tick. */
 void fz_progress_wait(void);
 void fz_progress_resume(void);

@@ -31,12 +31,15 @@ declare -A doing=([read]="reading the particle file" [scan]="scanning the images
   [polish]="polishing poses")
 declare -A how=([kill]="died or was killed" [suspend]="no sign of life for .* suspended (SIGSTOP)" [stall]="is stuck")
 
-# ended FOLDER SECONDS: the job did, with an error, in time, with all its processes
+# ended FOLDER SECONDS [SINCE]: the job did, with an error, within so many seconds of the fault, with all its processes
 ended() {
-  local code=0 began=$SECONDS
+  local code=0 end since=${3:-}
   wait $job || code=$?
+  end=$(date +%s)
   [ $code != 0 ] && [ $code != 124 ] && [ $code != 75 ] || fail "$1: the job ended with $code"
-  [ $((SECONDS - began)) -le "$2" ] || fail "$1: it took $((SECONDS - began)) s to end"
+  [ -n "$since" ] || since=$(date -d "$(sed -n 's/^\([^ ]*\) error .*injected fault.*/\1/p' "$1.log" | head -1)" +%s)
+  took=$((end - since))
+  [ $took -le "$2" ] || fail "$1: it took $took s to end"
   [ -z "$(ranks_of "$1")" ] || fail "$1: processes are left: $(ranks_of "$1")"
 }
 
@@ -51,7 +54,7 @@ loses() {
     grep -q '"state": "failed", "exit_code": 2' "$name/status.json" || fail "$name: status"
     grep -qE "\"message\": \"${said//[()]/.}" "$name/status.json" || fail "$name: the status does not name it: $said"
   fi
-  echo "$name: $(grep -o "frazil: rank.*" "$name.log")"
+  echo "$took s: $(grep -o "frazil: rank.*" "$name.log")"
   [ -n "${keep_going:-}" ] || return 0
   start "$name" "$1" 1 ""
   wait $job || fail "$name: it does not go on"
@@ -67,6 +70,7 @@ loses_a_node() {
     sleep 0.03
   done
   kill -s STOP "$victim" || fail "$name: nobody to suspend"
-  ended "$name" ${longest:-$((limit + 12))}
+  ended "$name" ${longest:-$((limit + 12))} "$(date +%s)"
   grep -qE "\"message\": \"node $2 .* gave no sign of life" "$name/status.json" || fail "$name: status"
+  echo "$took s: $(grep -o "frazil: node.*" "$name.log" | head -1)"
 }

@@ -20,6 +20,27 @@ loses 1 0 stall tile
 loses_a_node 3 2
 loses_a_node 2 0
 
+# The run folder hangs (a pipe that nobody reads stands for it) when heartbeats are written: a job that is well ends
+# well, and of one that is not the cause is still told.
+hang() {
+  for _ in $(seq 1000); do
+    [ -s "$1/heartbeat/node0.json" ] && break
+    sleep 0.03
+  done
+  mkfifo "$1.pipe"
+  mv "$1.pipe" "$1/heartbeat/node0.json" || fail "$1: no heartbeat"
+}
+more=(--starts 3)
+start hanging 2 1 ""
+hang hanging
+code=0
+wait $job || code=$?
+[ $code = 0 ] && [ -f hanging/map.mrc ] || fail "a job whose heartbeat hangs: $code"
+start hanging_stuck 2 1 stall-polish:1
+hang hanging_stuck
+ended hanging_stuck $((limit + 18))
+grep -q '"message": "rank 1 .* is stuck' hanging_stuck/status.json || fail "the cause is not told where heartbeats hang"
+
 more=(--starts 8)
 # A job that is suspended as a whole for longer than the limit goes on as if nothing had been.
 start whole 3 1 ""

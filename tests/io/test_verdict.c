@@ -117,6 +117,11 @@ static void all_wait_for_each_other(void **state) {
   s.sign[3].left = true;
   assert_int_equal(look(&s, 0.25, all_still), FZ_VERDICT_DEADLOCK);
   assert_int_equal(fz_io_judge(s.sign, s.watched, N, 0.25, LIMIT, false, &s.culprit), FZ_VERDICT_NONE);
+  /* nor of one that is alone */
+  for (int i = 1; i < N; i++) s.sign[i].left = true;
+  assert_int_equal(look(&s, 0.25, all_still), FZ_VERDICT_NONE);
+  for (int i = 1; i < N; i++) s.sign[i].left = false;
+  assert_int_equal(watch(&s, 100, all_still), FZ_VERDICT_DEADLOCK);
   /* nor where a debugger holds one of them */
   s.sign[1].process = FZ_PROCESS_TRACED;
   assert_int_equal(watch(&s, 1000, all_still), FZ_VERDICT_NONE);

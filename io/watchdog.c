@@ -44,6 +44,7 @@ struct fz_io_watchdog {
   fz_mpi *comm;
   fz_mpi_shared shared;
   slot *slot; /* [n] of the node */
+  slot *last; /* [n] what stood there when a courier was left behind */
   int n, me, rank, size;
   char host[FZ_HOST_MAX], run_dir[FZ_PATH_MAX];
   atomic_bool attached;
@@ -352,6 +353,7 @@ static void *carry(void *self) {
   bool warned = false, stop = false;
   while (host && !stop) {
     stop = rest(w, period(w));
+    if (w->slot == w->last) break;                                              /* left behind */
     if (!atomic_load(&w->attached) || atomic_load(&w->slot[0].judge)) continue; /* the last words stand */
     fz_error err = {0};
     sum_up(w);
@@ -362,7 +364,7 @@ static void *carry(void *self) {
     double t = now(), seconds = fmin(t - last, 2 * period(w));
     last = t;
     /* A folder that cannot be written to tells nothing of others. */
-    if (w->shared.nodes > 1 && !stop && err.code == FZ_OK) look_at_nodes(w, seconds, host);
+    if (w->shared.nodes > 1 && err.code == FZ_OK && !rest(w, 0)) look_at_nodes(w, seconds, host);
     atomic_store(&w->courier_cpu_us, (long long)(1e6 * fz_io_thread_seconds()));
   }
   fz_free(&host);
@@ -410,6 +412,7 @@ static void release(fz_io_watchdog **watchdog) {
   fz_free(&w->node_sign);
   fz_free(&w->node_watched);
   fz_free(&w->ranks);
+  fz_free(&w->last);
   pthread_cond_destroy(&w->wake);
   pthread_mutex_destroy(&w->lock);
   fz_free(watchdog);
@@ -458,7 +461,8 @@ static fz_status make_room(fz_io_watchdog *w, fz_error *err) {
   w->node_sign = fz_alloc(w->n_nodes, sizeof *w->node_sign);
   w->node_watched = fz_alloc(w->n_nodes, sizeof *w->node_watched);
   w->ranks = fz_alloc(w->n, sizeof *w->ranks);
-  bool good = w->sign && w->watched && w->node_sign && w->node_watched && w->ranks;
+  w->last = fz_alloc(w->n, sizeof *w->last);
+  bool good = w->last && w->sign && w->watched && w->node_sign && w->node_watched && w->ranks;
   return good ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory for the watchdog");
 }
 
@@ -506,7 +510,15 @@ fz_status fz_io_watchdog_attach(fz_io_watchdog *w, const char *run_dir, fz_error
   return st;
 }
 
-/* A courier that hangs in the file system is left to the end of the process, with what it may still touch. */
+/* A courier that hangs in the file system is left to the end of the process, with what it may still touch; of the
+ * shared memory a copy. */
+static void leave_courier(fz_io_watchdog *w) {
+  pthread_mutex_lock(&w->lock);
+  memcpy(w->last, w->slot, sizeof *w->slot * (size_t)w->n);
+  w->slot = w->last;
+  pthread_mutex_unlock(&w->lock);
+}
+
 static bool courier_joined(fz_io_watchdog *w) {
   if (!w->courier_runs) return true;
   for (double end = now() + LAST_WORDS; now() < end && !atomic_load(&w->courier_left);) pass(0.005);
@@ -536,7 +548,7 @@ void fz_io_watchdog_stop(fz_io_watchdog **watchdog) {
   if (joined && w->rank == 0 && atomic_load(&w->attached)) fz_io_heartbeat_remove(w->run_dir);
   *watchdog = NULL;
   fz_progress_keep(NULL);
-  if (!joined) return;
+  if (!joined) leave_courier(w);
   fz_mpi_shared_close(&w->shared);
-  release(&w);
+  if (joined) release(&w);
 }

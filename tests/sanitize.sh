@@ -61,6 +61,10 @@ case $kind in
     [ -f "$archer" ] || { echo "no libarcher.so beside clang's OpenMP library: without it all findings are false"; exit 1; }
     export OMP_TOOL_LIBRARIES=$archer OMP_NUM_THREADS=$threads OPENBLAS_NUM_THREADS=1
     export TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1'
+    printf 'int main(void) {\n  int n = 0;\n#pragma omp parallel for\n  for (int i = 0; i < 100000; i++) n += i;\n  return n == 1;\n}\n' \
+      >"$build/race.c"
+    clang -g -O1 -fopenmp -fsanitize=thread "$build/race.c" -o "$build/race"
+    ! "$build/race" 2>"$build/out.txt" && grep -q 'data race' "$build/out.txt" || { echo "a race is not seen here"; exit 1; }
     for test in "${tests[@]}"; do
       "$build/tests/$test" >"$build/out.txt" 2>&1 || { tail -n 60 "$build/out.txt"; echo "$test"; exit 1; }
     done

@@ -145,3 +145,8 @@ void fz_image_cache_unpin(fz_image_cache *c, int64_t particle) {
 int64_t fz_image_cache_resident(const fz_image_cache *c) {
   return c->resident;
 }
+
+int64_t fz_image_cache_bytes(const fz_image_cache *c) {
+  int64_t images = c->slabs * c->per_slab;
+  return (images < c->capacity ? images : c->capacity) * c->pixels * (int64_t)sizeof(float);
+}

@@ -24,5 +24,7 @@ void fz_image_cache_settle(fz_image_cache *cache, int64_t particle, bool ready);
 const float *fz_image_cache_pin(fz_image_cache *cache, int64_t particle);
 void fz_image_cache_unpin(fz_image_cache *cache, int64_t particle);
 int64_t fz_image_cache_resident(const fz_image_cache *cache);
+/** Memory taken for pixels so far. */
+int64_t fz_image_cache_bytes(const fz_image_cache *cache);
 
 #endif

@@ -287,6 +287,7 @@ fz_io_images_counts fz_io_images_count(const fz_images *images) {
   pthread_mutex_lock(&s->lock);
   fz_io_images_counts counts = s->counts;
   counts.resident_images = s->cache ? fz_image_cache_resident(s->cache) : 0;
+  counts.bytes = s->cache ? fz_image_cache_bytes(s->cache) : 0;
   pthread_mutex_unlock(&s->lock);
   return counts;
 }

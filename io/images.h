@@ -26,6 +26,7 @@ typedef struct fz_io_images_counts {
   int64_t hits, misses;    /* images served by read() from the cache, from the file */
   int64_t calls, ahead;    /* runs read from files by read(); images read by the thread */
   int64_t resident_images; /* in the cache now */
+  int64_t bytes;           /* that the cache has taken for pixels so far */
 } fz_io_images_counts;
 fz_io_images_counts fz_io_images_count(const fz_images *images);
 

@@ -1,6 +1,7 @@
 /* frazil COMMAND: finds the command, starts MPI around it, turns its status into one message and an exit code. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #include "mpi/launch.h"
 #include "mpi/versions.h"
 
+enum { LARGE_BLOCK = 1 << 17, LARGE_BLOCKS = 1 << 16 };
+
 /* What stands before the command's name. */
 typedef struct invocation {
   fz_log_level log;
@@ -28,6 +31,14 @@ typedef struct invocation {
 static void guard_standard_streams(void) {
   for (int fd = 0; fd <= 2; fd++)
     if (fcntl(fd, F_GETFD) == -1 && errno == EBADF && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) _exit(2);
+}
+
+/* Large blocks go back to the system when they are freed.  Left alone the C library would take a freed large block for
+ * a sign that more of its size come and go, and keep them: the peak would then hold what was given up long before. */
+static void give_memory_back(void) {
+  mallopt(M_MMAP_MAX, LARGE_BLOCKS); /* a network library that MPI loads may have set it to 0 */
+  mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+  mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK);
 }
 
 /* Whether this process speaks before MPI is up (help, usage errors): launchers number their processes. */
@@ -116,6 +127,7 @@ static int check_stdout(int code) {
 /* first: is_first_process(), asked before MPI has changed the environment. */
 static int run_command(const fz_catalogue_entry *command, bool first, int argc, char **argv, const invocation *call) {
   fz_mpi *comm = fz_mpi_start(&argc, &argv);
+  give_memory_back();
   int rank = fz_mpi_rank(comm);
   fz_io_log_start(call->log, rank);
   fz_error err = {0};

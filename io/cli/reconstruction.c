@@ -11,6 +11,7 @@
 #include "core/progress.h"
 #include "io/checkpoint.h"
 #include "io/cli/job.h"
+#include "io/cli/memory_plan.h"
 #include "io/images.h"
 #include "io/images_check.h"
 #include "io/log.h"
@@ -19,18 +20,15 @@
 #include "mpi/dataset.h"
 #include "mpi/fault.h"
 #include "mpi/memory.h"
+#include "mpi/node.h"
 
 enum { TILE = 16 };
-static const int64_t IMAGE_CACHE = (int64_t)256 << 20;
-/* What PETSc, HDF5, FFTW and the threads take once they are at work, over what starting the program took. */
-static const int64_t LIBRARIES = (int64_t)20 << 20;
 
 /* ---- opening the data ---- */
 
 static fz_status open_images(fz_reconstruction *s, fz_error *err) {
   const fz_particles *table = fz_io_particles_table(s->particles);
-  int64_t all = table->n * table->optics[0].box * table->optics[0].box * (int64_t)sizeof(float);
-  return fz_io_images_open(table, all < IMAGE_CACHE ? all : IMAGE_CACHE, &s->images, err);
+  return fz_io_images_open(table, fz_memory_plan_images(table), &s->images, err);
 }
 
 /* Errors fail; warnings are told, one line for each kind. */
@@ -148,32 +146,31 @@ static fz_status open_start_map(fz_reconstruction *s, fz_error *err) {
 
 /* ---- the plan ---- */
 
-/* The most that this rank will hold: what it holds now and what is to come, as files are written last. */
-static int64_t memory_needed(const fz_reconstruction *s, const fz_run_settings *set) {
-  int64_t n3 = (int64_t)s->data.box * s->data.box * s->data.box;
-  int64_t results = 8 * n3 * (3 * set->n_classes + 3), run = fz_run_bytes(set, &s->data, fz_mpi_size(s->comm));
-  int64_t bytes = s->base_bytes + LIBRARIES + (int64_t)fz_memory_bytes() + (results > run ? results : run);
-  int64_t scan = fz_mpi_memory_peak_bytes();
-  return bytes > scan ? bytes : scan;
+static fz_status plan_memory(fz_reconstruction *s, const fz_run_settings *set, fz_memory_plan *plan, fz_error *err) {
+  const fz_memory_job job = {.ranks = fz_mpi_size(s->comm),
+                             .ranks_per_node = fz_mpi_node_ranks(s->comm),
+                             .base_bytes = s->base_bytes,
+                             .table_bytes = (int64_t)fz_memory_bytes() - fz_io_images_count(&s->images).bytes,
+                             .image_bytes = fz_memory_plan_images(s->data.table)};
+  return fz_mpi_agree(s->comm, fz_memory_plan_make(set, &s->data, &job, plan, err), err);
 }
 
 static fz_status announce(fz_reconstruction *s, const fz_run_settings *set, fz_error *err) {
-  double GB = fz_mpi_report_max(s->comm, (double)memory_needed(s, set) * 1e-9);
+  fz_memory_plan plan;
+  fz_status st = plan_memory(s, set, &plan, err);
+  if (st != FZ_OK) return st;
+  double GB = fz_mpi_report_max(s->comm, (double)plan.rank_bytes * 1e-9);
   fz_log(FZ_LOG_INFO, "%lld particles of %d px at %.4g A, %d optics group%s, band limit %.1f A (shell %d)",
          (long long)s->data.n, s->data.box, s->data.pixel_A, s->data.n_groups, s->data.n_groups > 1 ? "s" : "",
          s->data.box * s->data.pixel_A / set->schedule.kmax_limit, set->schedule.kmax_limit);
   fz_log(FZ_LOG_INFO, "%d rank%s x %d thread%s, algorithm %s, %d start%s, seed %lld; memory per rank up to %.3f GB",
          fz_mpi_size(s->comm), fz_mpi_size(s->comm) > 1 ? "s" : "", set->threads, set->threads > 1 ? "s" : "",
          set->kind->name, set->starts, set->starts > 1 ? "s" : "", (long long)set->seed, GB);
+  fz_memory_plan_log(&plan);
   if (s->r->pose_blocks > fz_mpi_size(s->comm))
     fz_log(FZ_LOG_WARN, "--pose-blocks %lld: only %d rank%s can share a tile", (long long)s->r->pose_blocks,
            fz_mpi_size(s->comm), fz_mpi_size(s->comm) > 1 ? "s" : "");
-  if (s->r->max_memory_GB > 0 && GB > s->r->max_memory_GB)
-    return fz_fail(err, FZ_EINVAL,
-                   "the run needs %.3f GB per rank, --max-memory allows %.3f: lower --max-resolution, --classes or "
-                   "--threads",
-                   GB, s->r->max_memory_GB);
-  return FZ_OK;
+  return fz_memory_plan_judge(s->comm, &plan, s->r->max_memory_GB, err);
 }
 
 /* ---- the job ---- */

@@ -8,9 +8,11 @@
 /* Each block is preceded by one 64-byte line that keeps its size. */
 enum { LINE = 64 };
 static _Atomic ptrdiff_t blocks_alive, bytes_alive, bytes_peak;
+static _Thread_local ptrdiff_t bytes_of_thread;
 
 static void count(ptrdiff_t blocks, ptrdiff_t bytes) {
   atomic_fetch_add(&blocks_alive, blocks);
+  bytes_of_thread += bytes;
   ptrdiff_t now = atomic_fetch_add(&bytes_alive, bytes) + bytes;
   ptrdiff_t peak = atomic_load(&bytes_peak);
   while (now > peak && !atomic_compare_exchange_weak(&bytes_peak, &peak, now)) {
@@ -63,6 +65,9 @@ ptrdiff_t fz_memory_blocks(void) {
 }
 ptrdiff_t fz_memory_bytes(void) {
   return atomic_load(&bytes_alive);
+}
+ptrdiff_t fz_memory_thread_bytes(void) {
+  return bytes_of_thread;
 }
 ptrdiff_t fz_memory_peak_bytes(void) {
   return atomic_load(&bytes_peak);

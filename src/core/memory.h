@@ -17,5 +17,7 @@ char *fz_strdup(const char *text);
 ptrdiff_t fz_memory_blocks(void);
 ptrdiff_t fz_memory_bytes(void);
 ptrdiff_t fz_memory_peak_bytes(void);
+/** Bytes that the calling thread has taken less those it gave back: what happens in between is the difference. */
+ptrdiff_t fz_memory_thread_bytes(void);
 
 #endif

@@ -125,5 +125,8 @@ fz_status fz_engine_polar_f32(const fz_engine_setup *setup, fz_engine *engine);
 fz_status fz_engine_polar_f64(const fz_engine_setup *setup, fz_engine *engine);
 int64_t fz_engine_polar_bytes_f32(const fz_engine_setup *setup);
 int64_t fz_engine_polar_bytes_f64(const fz_engine_setup *setup);
+/** n_held of such an engine. */
+int64_t fz_engine_polar_held_f32(const fz_engine_setup *setup);
+int64_t fz_engine_polar_held_f64(const fz_engine_setup *setup);
 
 #endif

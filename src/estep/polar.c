@@ -13,10 +13,12 @@
 #define fill_table fz_kb_fill_table_f64
 #define create_engine fz_engine_polar_f64
 #define engine_bytes fz_engine_polar_bytes_f64
+#define engine_held fz_engine_polar_held_f64
 #else
 #define fill_table fz_kb_fill_table_f32
 #define create_engine fz_engine_polar_f32
 #define engine_bytes fz_engine_polar_bytes_f32
+#define engine_held fz_engine_polar_held_f32
 #endif
 
 enum { CELL = FZ_POLAR_CELL, LANES = FZ_POLAR_LANES };
@@ -218,6 +220,13 @@ int64_t engine_bytes(const fz_engine_setup *setup) {
           setup->threads * (reals * (int64_t)sizeof(fz_real) + bytes + fz_partial_sums_bytes(setup));
   for (int i = 0; i < p.n_levels; i++) fz_polar_level_close(&p.level[i]);
   return bytes;
+}
+
+int64_t engine_held(const fz_engine_setup *setup) {
+  fz_polar p = {0};
+  int64_t words = measure(&p, setup) == FZ_OK ? fz_polar_held_words(fz_polar_finest(&p)) : 0;
+  for (int i = 0; i < p.n_levels; i++) fz_polar_level_close(&p.level[i]);
+  return words;
 }
 
 static fz_status open_held(fz_polar *p) {

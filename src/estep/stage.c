@@ -143,25 +143,40 @@ void fz_stage_close(fz_stage *stage) {
   *stage = (fz_stage){0};
 }
 
-int64_t fz_stage_bytes(const fz_dataset *data, const fz_stage_spec *spec) {
+static int64_t engine_bytes(const fz_engine_setup *setup, const fz_stage_spec *spec) {
+  switch (spec->engine) {
+    case FZ_ENGINE_DIRECT: return fz_engine_direct_bytes(setup, spec->double_precision);
+    case FZ_ENGINE_IMPORTANCE: return fz_engine_importance_bytes(setup, spec->double_precision);
+    default: return spec->double_precision ? fz_engine_polar_bytes_f64(setup) : fz_engine_polar_bytes_f32(setup);
+  }
+}
+
+fz_stage_size fz_stage_measure(const fz_dataset *data, const fz_stage_spec *spec) {
   fz_stage probe;
-  int64_t bytes = 0, box2 = (int64_t)data->box * data->box;
+  fz_stage_size size = {0};
+  int64_t box2 = (int64_t)data->box * data->box;
+  bool polar = spec->engine == FZ_ENGINE_POLAR;
   if (open_frequencies(&probe, (fz_dataset *)data, spec) == FZ_OK &&
       fz_quadrature_count(&probe.quadrature, spec->directions, spec->n_psi, spec->shift_step_px,
                           spec->shift_radius_px) == FZ_OK &&
-      (spec->engine != FZ_ENGINE_POLAR || open_polar_grids(&probe, spec) == FZ_OK)) {
+      (!polar || open_polar_grids(&probe, spec) == FZ_OK)) {
     fz_engine_setup setup = fz_stage_engine_setup(&probe);
+    fz_statistics_layout l =
+        fz_statistics_layout_make(probe.m, spec->kmax, spec->n_classes, data->n_groups, probe.quadrature.n_directions,
+                                  probe.quadrature.n_shifts, spec->want, 1, 1, (double)data->n);
     int64_t points = 2 * ((int64_t)probe.rings.kmax + 1) * probe.rings.n_angles;
     int64_t tile = data->tile_size * (box2 * 4 + 24 * (int64_t)probe.frequencies.padded + 8 * points);
-    int64_t engine = spec->engine == FZ_ENGINE_DIRECT       ? fz_engine_direct_bytes(&setup, spec->double_precision)
-                     : spec->engine == FZ_ENGINE_IMPORTANCE ? fz_engine_importance_bytes(&setup, spec->double_precision)
-                     : spec->double_precision               ? fz_engine_polar_bytes_f64(&setup)
-                                                            : fz_engine_polar_bytes_f32(&setup);
-    if (spec->engine == FZ_ENGINE_POLAR) engine += fz_image_rings_bytes(&probe.frequencies, &probe.rings);
-    bytes = engine + spec->threads * (tile + 16 * box2);
+    size.bytes = engine_bytes(&setup, spec) + spec->threads * (tile + 16 * box2);
+    if (polar) {
+      size.bytes += fz_image_rings_bytes(&probe.frequencies, &probe.rings);
+      size.n_held = spec->double_precision ? fz_engine_polar_held_f64(&setup) : fz_engine_polar_held_f32(&setup);
+    }
+    size.n_words = l.total;
+    size.n_gradient = l.length[FZ_SECTION_GRADIENT];
+    size.n_moments = l.length[FZ_SECTION_B] + l.length[FZ_SECTION_A] + l.length[FZ_SECTION_CLASS];
   }
   fz_stage_close(&probe);
-  return bytes;
+  return size;
 }
 
 static void record(const fz_stage *stage, const fz_image_posterior *p, double captured, fz_image_state *state) {

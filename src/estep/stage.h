@@ -57,8 +57,14 @@ void fz_stage_close(fz_stage *stage);
 /** The setup that its engine was made from; it borrows from the stage. For benches, which compare engines. local */
 fz_engine_setup fz_stage_engine_setup(const fz_stage *stage);
 
-/** Bytes that opening it will take on one rank (engine, scratch), without opening it. */
-int64_t fz_stage_bytes(const fz_dataset *data, const fz_stage_spec *spec);
+/* A stage as it would be. */
+typedef struct fz_stage_size {
+  int64_t bytes;                 /* of one rank: engine, scratch */
+  int64_t n_words, n_held;       /* int64 of its statistics; of those that its engine holds back */
+  int64_t n_moments, n_gradient; /* of the words: B, A and class masses; gradients */
+} fz_stage_size;
+/** Without opening it; all 0 when it could not be opened. */
+fz_stage_size fz_stage_measure(const fz_dataset *data, const fz_stage_spec *spec);
 
 /** Read and prepare the images of tile number `index`; `tile` is from fz_tile_init with the stage's frequencies and its
  * engine's rings. calls local, thread-safe with own thread number.  fails with the reader's message */

@@ -44,6 +44,13 @@ fz_normal *fz_normal_create(int m, double slice_scale, const double *mask) {
   return op;
 }
 
+int64_t fz_normal_bytes(int size) {
+  int64_t m = size, reals = 64 * m * m * m + 32 * m * m * (2 * m + 1); /* kernel */
+  reals += 8 * m * m * m + 3 * 4 * m * m * (m + 1);                    /* fine grid, its eigenvalues */
+  reals += m * m * m + 3 * m * m * (m / 2 + 1);                        /* coarse grid, its preconditioner */
+  return reals * (int64_t)sizeof(double);
+}
+
 void fz_normal_destroy(fz_normal **op) {
   if (!*op) return;
   fz_fft_destroy(&(*op)->kernel_fft);

@@ -5,6 +5,8 @@
  * multiplied by the mask source  Wajer & Pruessmann 2001 (Toeplitz form of gridding) */
 #ifndef FZ_MODEL_NORMAL_H
 #define FZ_MODEL_NORMAL_H
+#include <stdint.h>
+
 #include "core/status.h"
 #include "model/cube.h"
 
@@ -13,6 +15,8 @@ typedef struct fz_normal fz_normal;
 /** mask [m][m][m] is borrowed for the operator's life. owns the caller; NULL when memory runs out */
 fz_normal *fz_normal_create(int m, double slice_scale, const double *mask);
 void fz_normal_destroy(fz_normal **op);
+/** Bytes that create takes. */
+int64_t fz_normal_bytes(int m);
 ptrdiff_t fz_normal_size(const fz_normal *op);
 
 /** New A cells ([a_cube->cells], summed c^2/sigma2, times `factor`) and prior precision inverse_tau2 [shells] (the last

@@ -98,7 +98,5 @@ void fz_run_arrays(fz_run *run, fz_state_list *list);
 
 /** Share of the whole run done, 0..1, by a cost model of image-pose evaluations. */
 double fz_run_fraction(const fz_run *run);
-/** Bytes that one rank will need at most for stages, statistics and optimizer (not images, not libraries). */
-int64_t fz_run_bytes(const fz_run_settings *settings, const fz_dataset *data, int ranks);
 
 #endif

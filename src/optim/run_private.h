@@ -1,5 +1,5 @@
-/* What the parts of a run share.  run.c: the steps; run_stage.c: making ready what a step needs; run_cost.c: time and
- * memory ahead of the run; run_state.c: writing down and taking up again. */
+/* What the parts of a run share.  run.c: the steps; run_stage.c: making ready what a step needs; run_cost.c: the
+ * share done; run_memory.c: memory ahead of the run; run_state.c: writing down and taking up again. */
 #ifndef FZ_OPTIM_RUN_PRIVATE_H
 #define FZ_OPTIM_RUN_PRIVATE_H
 #include "optim/run.h"

@@ -29,4 +29,21 @@ check 2 1 --particles small/particles.star "${climb[@]}" --algorithm svrg --clas
 check 2 1 --particles middle/particles.star --starts 1 --kmax-schedule 6 --max-resolution 42 --max-passes 1 \
   --algorithm incremental --batch 16 # a batch's statistics each, shared by the ranks
 check 1 1 --particles large/particles.star --starts 1 --kmax-schedule 3 --max-resolution 60 --max-passes 1 # the maps written
+
+# refused WORDS COMMAND...: before it starts, with both numbers
+refused() {
+  local code=0
+  rm -rf run
+  "${@:2}" "$FRAZIL" reconstruct --output run --threads 1 --particles small/particles.star "${climb[@]}" >out.txt 2>&1 || code=$?
+  [ "$code" = 1 ] || { cat out.txt; fail "$*: ended with $code"; }
+  grep -q "$1" out.txt || { cat out.txt; fail "$*: does not say '$1'"; }
+  grep -q "GB" out.txt && [ ! -e run/metrics.jsonl ] || fail "$*: it started"
+}
+refused "may take 0.052 GB there (SLURM_MEM_PER_NODE)" env SLURM_MEM_PER_NODE=50
+refused "(2 ranks of" env SLURM_MEM_PER_CPU=50 SLURM_CPUS_ON_NODE=2 "$MPIRUN" --oversubscribe -n 2
+climb=(--particles middle/particles.star --classes 12 --max-resolution 8.6) # gigabytes
+refused "ulimit -v" bash -c 'ulimit -v 2000000; exec "$@"' with_little_space
+climb=(--kmax-schedule 3,4 --max-resolution 28 --max-passes 1 --starts 1)
+timeout 100 env SLURM_MEM_PER_NODE=4000 "$FRAZIL" reconstruct --output run --particles small/particles.star "${climb[@]}" >out.txt 2>&1 ||
+  { cat out.txt; fail "a run within the limit was refused"; }
 exit 0

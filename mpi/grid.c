@@ -28,7 +28,7 @@ static int64_t ratio_up(int64_t a, int64_t b) {
 
 /* Pose blocks one after the other, were all equally dear.  A tile that is shared costs one more: each rank makes its
  * images ready, and they wait for each other. */
-static int64_t batch_time(int ranks, int threads, int64_t tiles, int n_blocks, int rows) {
+int64_t fz_mpi_grid_time(int ranks, int threads, int64_t tiles, int n_blocks, int rows) {
   int columns = ranks / rows;
   int64_t share = ratio_up(tiles, rows), full = (share - 1) / threads, last = share - full * threads;
   int64_t time = full * ratio_up(n_blocks, columns) + ratio_up(n_blocks, columns * (threads / last));
@@ -38,7 +38,8 @@ static int64_t batch_time(int ranks, int threads, int64_t tiles, int n_blocks, i
 int fz_mpi_grid_rows(int ranks, int threads, int64_t tiles, int n_blocks) {
   int best = ranks;
   for (int rows = ranks - 1; rows >= ratio_up(ranks, n_blocks); rows--)
-    if (batch_time(ranks, threads, tiles, n_blocks, rows) < batch_time(ranks, threads, tiles, n_blocks, best))
+    if (fz_mpi_grid_time(ranks, threads, tiles, n_blocks, rows) <
+        fz_mpi_grid_time(ranks, threads, tiles, n_blocks, best))
       best = rows;
   return best;
 }

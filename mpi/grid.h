@@ -15,6 +15,8 @@ typedef struct fz_mpi_row {
   int first_block, n_blocks; /* pose blocks of this rank: fz_mpi_slice */
 } fz_mpi_row;
 
+/** Time of a batch on so many rows, counted in pose blocks one after the other.  As fz_mpi_grid_rows */
+int64_t fz_mpi_grid_time(int ranks, int threads, int64_t tiles, int n_blocks, int rows);
 /** How many rows finish a batch soonest, counted in pose blocks one after the other; more rows when that is equal.
  *  ranks, tiles, n_blocks >= 1; threads of each rank.  calls local */
 int fz_mpi_grid_rows(int ranks, int threads, int64_t tiles, int n_blocks);

@@ -4,6 +4,7 @@
 
 #include "io/cli/command.h"
 #include "io/cli/options.h"
+#include "io/cli/reconstruct_command.h"
 #include "io/cli/reconstruction.h"
 
 /* What was asked for is known to be possible before any data are read. */
@@ -19,6 +20,8 @@ static fz_status read_algorithm(fz_reconstruction_request *r, fz_error *err) {
   fz_error why = *err;
   return fz_fail(err, st, "--algorithm %s: %s", r->algorithm, why.text);
 }
+
+enum { OPTIONS_MAX = 64 };
 
 static const fz_command page = {
     .name = "reconstruct",
@@ -39,14 +42,41 @@ static const fz_command page = {
         "  frazil reconstruct --particles particles.star --output run2 --init run1/map.mrc --max-resolution 15\n",
 };
 
-fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err) {
+/* Options that are about doing a run. */
+static bool about_doing(const char *name) {
+  static const char *const names[] = {"fresh", "dry-run", "checkpoint-interval", "max-time", "max-excluded"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (!strcmp(name, names[i])) return true;
+  return false;
+}
+
+/* own, then those of reconstruct that only foresee a run. */
+static void join_tables(const fz_option *own, const fz_option *table, fz_option *out) {
+  int n = 0;
+  const fz_option *at;
+  for (at = table; at->name; at++) {
+    if (about_doing(at->name)) continue;
+    out[n] = *at;
+    if (!strcmp(at->name, "output")) {
+      out[n].required = false;
+      out[n].help = "run folder to be: the file system it will be on is tried";
+    }
+    n++;
+  }
+  for (; own->name; own++) out[n++] = *own;
+  FZ_ASSERT(n < OPTIONS_MAX);
+  out[n] = (fz_option){.name = NULL};
+}
+
+fz_status fz_reconstruct_command(fz_mpi *comm, const fz_command *command, const fz_option *own,
+                                 fz_reconstruct_action action, void *context, int argc, char **argv, fz_error *err) {
   fz_reconstruction_request r = {0};
   char algorithms[1600];
   snprintf(algorithms, sizeof algorithms,
            "optimizer of the climb from random maps, with options if need be, such as svrg-ii:step=0.1,memory=20; one "
            "of %s; doc/optimizers.md explains them, and --algorithm NAME:help tells the options of one",
            fz_optimizer_spec_names());
-  const fz_option table[] = {
+  const fz_option all[] = {
       {.name = "particles",
        .type = FZ_OPTION_TEXT,
        .target = &r.particles,
@@ -270,11 +300,24 @@ fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err)
        .metavar = "PERCENT",
        .help = "stop when more images than this are unusable: not finite, constant, unreadable, in another scale"},
       {.name = NULL}};
+  fz_option foreseen[OPTIONS_MAX];
+  if (own) join_tables(own, all, foreseen);
+  const fz_option *table = own ? foreseen : all;
   fz_parsed parsed = {0};
   bool first = fz_mpi_rank(comm) == 0;
-  fz_status st = fz_mpi_agree(comm, fz_options_parse(&page, table, argc, argv, first, &parsed, err), err);
+  fz_status st = fz_mpi_agree(comm, fz_options_parse(command, table, argc, argv, first, &parsed, err), err);
   if (st == FZ_OK && !parsed.help) st = read_algorithm(&r, err);
-  if (st == FZ_OK && !parsed.help) st = fz_reconstruction_run(comm, &r, table, err);
+  if (st == FZ_OK && !parsed.help) st = action(comm, &r, table, context, err);
   fz_parsed_clear(&parsed);
   return st;
+}
+
+static fz_status run(fz_mpi *comm, const fz_reconstruction_request *r, const fz_option *table, void *context,
+                     fz_error *err) {
+  (void)context;
+  return fz_reconstruction_run(comm, r, table, err);
+}
+
+fz_status fz_cmd_reconstruct(fz_mpi *comm, int argc, char **argv, fz_error *err) {
+  return fz_reconstruct_command(comm, &page, NULL, run, NULL, argc, argv, err);
 }

@@ -22,8 +22,6 @@
 #include "mpi/memory.h"
 #include "mpi/node.h"
 
-enum { TILE = 16 };
-
 /* ---- opening the data ---- */
 
 static fz_status open_images(fz_reconstruction *s, fz_error *err) {
@@ -42,7 +40,7 @@ static fz_status judge_table(const fz_reconstruction *s, fz_error *err) {
   return st;
 }
 
-static fz_status open_particles(fz_reconstruction *s, fz_error *err) {
+fz_status fz_reconstruction_open_particles(fz_reconstruction *s, fz_error *err) {
   fz_progress_at(FZ_AT_READ);
   fz_mpi_stall(s->comm, "read");
   fz_status st = fz_io_particles_read(s->r->particles, &s->particles, err);
@@ -118,19 +116,26 @@ static fz_status refuse_empty_half(const fz_reconstruction *s, fz_error *err) {
                  (long long)s->data.n);
 }
 
-static fz_status open_dataset(fz_reconstruction *s, fz_error *err) {
+fz_status fz_reconstruction_mask(const fz_reconstruction *s, double *radius, fz_error *err) {
   const fz_optics *optics = &fz_io_particles_table(s->particles)->optics[0];
-  double radius =
+  *radius =
       s->r->mask_diameter_A > 0 ? 0.5 * s->r->mask_diameter_A / optics->pixel_A : fz_io_mask_radius_px(s->images.box);
-  if (radius > 0.5 * s->images.box - 1 || radius < 3)
-    return fz_fail(err, FZ_EINVAL, "--mask-diameter %g: the box of %d px leaves room for %.0f to %.0f A",
-                   s->r->mask_diameter_A, s->images.box, 6 * optics->pixel_A, (s->images.box - 2) * optics->pixel_A);
-  fz_status st = look_at_images(s, radius, err);
-  if (st == FZ_OK) st = fz_mpi_agree(s->comm, fz_dataset_cut(&s->data, NULL, TILE, (uint64_t)s->r->seed, err), err);
+  if (*radius <= 0.5 * s->images.box - 1 && *radius >= 3) return FZ_OK;
+  return fz_fail(err, FZ_EINVAL, "--mask-diameter %g: the box of %d px leaves room for %.0f to %.0f A",
+                 s->r->mask_diameter_A, s->images.box, 6 * optics->pixel_A, (s->images.box - 2) * optics->pixel_A);
+}
+
+static fz_status open_dataset(fz_reconstruction *s, fz_error *err) {
+  double radius;
+  fz_status st = fz_reconstruction_mask(s, &radius, err);
+  if (st != FZ_OK) return st;
+  st = look_at_images(s, radius, err);
+  if (st == FZ_OK)
+    st = fz_mpi_agree(s->comm, fz_dataset_cut(&s->data, NULL, FZ_TILE_SIZE, (uint64_t)s->r->seed, err), err);
   return st == FZ_OK ? refuse_empty_half(s, err) : st;
 }
 
-static fz_status open_start_map(fz_reconstruction *s, fz_error *err) {
+fz_status fz_reconstruction_open_start_map(fz_reconstruction *s, fz_error *err) {
   if (!strcmp(s->r->init, "random")) return FZ_OK;
   fz_status st = fz_io_map_read(s->r->init, &s->start_map, err);
   if (st == FZ_OK && s->start_map.n != s->data.box)
@@ -291,7 +296,7 @@ fz_status fz_reconstruction_run(fz_mpi *comm, const fz_reconstruction_request *r
   /* Before anything is read: its time counts, and a request that comes meanwhile is heard. */
   if (!r->dry_run) FZ_TRY(fz_mpi_agree(comm, fz_io_stop_create(comm, r->output, r->max_time, &s.stop, err), err));
   FZ_TRY(start_watchdog(&s, err));
-  FZ_TRY(open_particles(&s, err));
+  FZ_TRY(fz_reconstruction_open_particles(&s, err));
   if (!r->dry_run) {
     FZ_TRY(fz_mpi_agree(comm, fz_mpi_rank(comm) == 0 ? refuse_to_overwrite(r, err) : FZ_OK, err));
     FZ_TRY(fz_io_run_dir_open(comm, r->output, &s.dir, err));
@@ -299,7 +304,7 @@ fz_status fz_reconstruction_run(fz_mpi *comm, const fz_reconstruction_request *r
     FZ_TRY(fz_io_watchdog_attach(s.watchdog, r->output, err));
   }
   FZ_TRY(fz_mpi_agree(comm, open_dataset(&s, err), err));
-  FZ_TRY(open_start_map(&s, err));
+  FZ_TRY(fz_reconstruction_open_start_map(&s, err));
   FZ_TRY(fz_mpi_agree(comm, fz_reconstruction_settings(&s, &settings, err), err));
   fz_reconstruction_parameters(&s, &settings);
   FZ_TRY(announce(&s, &settings, err));

@@ -13,6 +13,8 @@
 #include "model/map.h"
 #include "mpi/run_host.h"
 
+enum { FZ_TILE_SIZE = 16 }; /* images */
+
 /* The options' values; strings are borrowed, 0 asks for the automatic value. */
 typedef struct fz_reconstruction_request {
   const char *particles, *output, *init, *algorithm, *precision, *schedule, *config, *directions, *marginalization,
@@ -56,5 +58,13 @@ int fz_reconstruction_threads(fz_mpi *comm);
 fz_status fz_reconstruction_settings(fz_reconstruction *s, fz_run_settings *out, fz_error *err);
 /** Fill s->parameters (all that the bits of the result depend on, one per line) and s->label. local */
 void fz_reconstruction_parameters(fz_reconstruction *s, const fz_run_settings *set);
+
+/* Steps of it, in this order. */
+/** The table, judged, and its images.  collective */
+fz_status fz_reconstruction_open_particles(fz_reconstruction *s, fz_error *err);
+/** Radius of the mask in pixels.  local, after the particles.  fails FZ_EINVAL */
+fz_status fz_reconstruction_mask(const fz_reconstruction *s, double *radius, fz_error *err);
+/** --init MAP, after the data.  collective */
+fz_status fz_reconstruction_open_start_map(fz_reconstruction *s, fz_error *err);
 
 #endif

@@ -96,6 +96,10 @@ fz_status fz_run_step(fz_run *run, fz_error *err);
 void fz_run_scalars(fz_run *run, fz_state_list *list);
 void fz_run_arrays(fz_run *run, fz_state_list *list);
 
+/** What is evaluated at a place of the run. */
+fz_stage_spec fz_run_stage_spec(const fz_run_settings *s, int box, int64_t phase, int64_t start, int kmax);
+/** Cost of one pass in the units of run->cost_done. */
+double fz_run_cost_of_pass(const fz_run_settings *s, const fz_dataset *data, int64_t phase, int kmax);
 /** Share of the whole run done, 0..1, by a cost model of image-pose evaluations. */
 double fz_run_fraction(const fz_run *run);
 

@@ -9,6 +9,9 @@ static const int64_t EXCHANGED = 16 << 20; /* records of all ranks together, the
 static const int64_t WRITERS = 6 << 20;    /* libraries that only writing results brings in: PNG, XML, fonts */
 static const int64_t RECORD = (int64_t)(sizeof(fz_image_state) + sizeof(int64_t));
 
+/* Evaluations of a step that does products with a Hessian, and of one that may search along a line. */
+enum { MANY = 40, FEW = 3 };
+
 static const char *const names[FZ_MEMORY_PARTS] = {
     [FZ_MEMORY_LIBRARIES] = "program and libraries",
     [FZ_MEMORY_TABLE] = "table of particles",
@@ -19,6 +22,7 @@ static const char *const names[FZ_MEMORY_PARTS] = {
     [FZ_MEMORY_VOLUMES] = "maps of the run",
     [FZ_MEMORY_STATISTICS] = "sums over the images",
     [FZ_MEMORY_OPTIMIZER] = "optimizer and its sums",
+    [FZ_MEMORY_JOURNAL] = "journal of the step",
     [FZ_MEMORY_EXCHANGE] = "exchange between ranks",
     [FZ_MEMORY_RESULTS] = "results being written",
 };
@@ -90,6 +94,17 @@ static int64_t exchange_bytes(const fz_dataset *data, const fz_stage_size *size,
   return most(sums, states);
 }
 
+/* Evaluations of one step, each of which the journal keeps until the step is complete. */
+static int64_t evaluations_of_step(const fz_run_settings *s, const fz_dataset *data, const fz_run_place *at) {
+  if (at->phase != FZ_RUN_CLIMB) return at->phase == FZ_RUN_REFINE ? 2 : 1;
+  if (s->kind->takes & FZ_TAKES_INNER_PASSES) { /* a snapshot goes batch by batch */
+    fz_optimizer_options options = options_at(s, data, at->rung);
+    return data->n / options.batch_images + 2;
+  }
+  if (s->kind->takes & FZ_TAKES_HESSIAN_IMAGES) return MANY;
+  return s->kind->takes & FZ_TAKES_SEARCH ? FEW : 1;
+}
+
 static fz_status add_stage(const fz_run_settings *s, const fz_dataset *data, int ranks, const fz_run_place *at,
                            fz_run_memory *out, fz_error *err) {
   fz_stage_size size = stage_size(s, data, at);
@@ -103,6 +118,7 @@ static fz_status add_stage(const fz_run_settings *s, const fz_dataset *data, int
   out->bytes[FZ_MEMORY_VOLUMES] += 2 * 8 * k * m3;
   int64_t scored = at->phase == FZ_RUN_CLIMB ? options_at(s, data, at->rung).batch_images : n;
   out->bytes[FZ_MEMORY_STATES] += scored * (RECORD + (sampled ? (int64_t)sizeof(fz_pose_memory) : 0));
+  out->bytes[FZ_MEMORY_JOURNAL] = 8 * (evaluations_of_step(s, data, at) * size.n_words + size.n_held) / ranks;
   out->bytes[FZ_MEMORY_EXCHANGE] = exchange_bytes(data, &size, ranks);
   if (at->phase == FZ_RUN_COMPARE) out->bytes[FZ_MEMORY_STATISTICS] = 8 * size.n_words;
   if (at->phase == FZ_RUN_REFINE) {

@@ -13,6 +13,7 @@ typedef enum fz_memory_part {
   FZ_MEMORY_VOLUMES,    /* maps on the work box */
   FZ_MEMORY_STATISTICS, /* exact sums of an evaluation and their means, in the refinement */
   FZ_MEMORY_OPTIMIZER,  /* the same in the climb, kept batches, gradients, pairs */
+  FZ_MEMORY_JOURNAL,    /* sums of the step in progress, for checkpoints inside it (mpi/journal.h) */
   FZ_MEMORY_EXCHANGE,   /* buffers of sums over ranks */
   FZ_MEMORY_RESULTS,    /* maps in the images' box, tables, as they are written */
   FZ_MEMORY_PARTS

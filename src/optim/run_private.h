@@ -12,15 +12,11 @@ static inline int64_t fz_run_voxels(int64_t m) {
 int fz_run_next_kmax(const fz_run_settings *s, int kmax);
 int fz_run_first_refine_kmax(const fz_run_settings *s);
 int fz_run_present_kmax(const fz_run *run);
-/** What is evaluated at a place of the run. */
-fz_stage_spec fz_run_stage_spec(const fz_run_settings *s, int box, int64_t phase, int64_t start, int kmax);
 fz_polish_spec fz_run_polish_spec(const fz_run *run);
 
 /** Open the stage, volumes on its grid, optimizer of the present place, where they are not.  collective as host.open */
 fz_status fz_run_prepare(fz_run *run, fz_error *err);
 void fz_run_close_stage(fz_run *run);
-/** Cost of one pass in the units of run->cost_done. */
-double fz_run_cost_of_pass(const fz_run_settings *s, const fz_dataset *data, int64_t phase, int kmax);
 
 /** Memory runs out on one rank alone: what each does by itself is agreed upon before the next collective step. */
 static inline fz_status fz_run_agree(const fz_run *run, fz_status st, fz_error *err) {

@@ -1,0 +1,97 @@
+#include "io/cli/plan_sample.h"
+
+#include <string.h>
+
+#include "core/memory.h"
+#include "io/cli/plan_rates.h"
+#include "mpi/dataset.h"
+
+enum { RUN = 16 };
+
+static fz_status read_rows(void *self, const int64_t *particle, int n, float *pixels, fz_error *err) {
+  const fz_plan_sample *s = self;
+  fz_status st = FZ_OK;
+  ptrdiff_t plane = (ptrdiff_t)s->whole.box * s->whole.box;
+  for (int i = 0; i < n && st == FZ_OK; i++)
+    st = s->whole.read(s->whole.self, &s->row[particle[i]], 1, pixels + i * plane, err);
+  return st;
+}
+
+static void choose_rows(fz_plan_sample *s, int64_t all) {
+  int64_t n = s->table.n, runs = (n + RUN - 1) / RUN;
+  for (int64_t i = 0; i < n; i++) {
+    int64_t run = i / RUN, first = runs > 1 ? run * (all - RUN) / (runs - 1) : 0;
+    s->row[i] = n == all ? i : first + i % RUN;
+    if (s->row[i] >= all) s->row[i] = all - 1;
+  }
+}
+
+/* Groups that the sample has no image of are taken to be as the first one that it has. */
+static void fill_groups(fz_dataset *data) {
+  ptrdiff_t shells = data->n_shells, from = 0;
+  while (from < data->n_groups - 1 && data->group_images[from] == 0) from++;
+  for (ptrdiff_t g = 0; g < data->n_groups; g++) {
+    double *const row[] = {data->sigma2, data->power, data->ctf2, data->largest};
+    for (size_t i = 0; data->group_images[g] == 0 && i < sizeof row / sizeof row[0]; i++)
+      memcpy(row[i] + g * shells, row[i] + from * shells, sizeof(double) * (size_t)shells);
+  }
+}
+
+fz_status fz_plan_sample_take(fz_mpi *comm, const fz_particles *table, const fz_images *images, int64_t most,
+                              double mask_radius_px, int tile_size, uint64_t seed, fz_plan_sample *out, fz_error *err) {
+  int64_t n = most > 0 && most < table->n ? (most + RUN - 1) / RUN * RUN : table->n;
+  if (n > table->n) n = table->n;
+  *out = (fz_plan_sample){.table = *table, .whole = *images};
+  out->table.n = n;
+  out->row = fz_alloc((ptrdiff_t)n, sizeof *out->row);
+  out->table.particle = fz_alloc((ptrdiff_t)n, sizeof *out->table.particle);
+  uint8_t *fault = fz_alloc((ptrdiff_t)n, 1);
+  fz_status st = out->row && out->table.particle && fault ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory");
+  if (st != FZ_OK) goto done;
+  choose_rows(out, table->n);
+  for (int64_t i = 0; i < n; i++) {
+    out->table.particle[i] = table->particle[out->row[i]];
+    out->table.particle[i].subset = 0; /* both halves are wanted of few images, too */
+  }
+  fz_images source = {.self = out, .n = n, .box = images->box, .read = read_rows};
+  double began = fz_plan_clock();
+  FZ_TRY(fz_mpi_dataset_scan(comm, &out->table, &source, mask_radius_px, (fz_mpi_pause){0}, &out->data, fault, err));
+  fill_groups(&out->data);
+  out->scan_seconds = fz_plan_clock() - began;
+  st = fz_dataset_cut(&out->data, fault, tile_size, seed, err);
+  if (st == FZ_OK && out->data.n == 0)
+    st = fz_fail(err, FZ_EINPUT, "none of the %lld images looked at is usable: see frazil check", (long long)n);
+done:
+  fz_free(&fault);
+  return st;
+}
+
+void fz_plan_sample_clear(fz_plan_sample *s) {
+  fz_dataset_clear(&s->data);
+  fz_free(&s->table.particle);
+  fz_free(&s->row);
+  *s = (fz_plan_sample){0};
+}
+
+static double *copy(const double *from, ptrdiff_t n) {
+  double *to = fz_alloc(n, sizeof *to);
+  if (to) memcpy(to, from, sizeof *to * (size_t)n);
+  return to;
+}
+
+fz_status fz_plan_sample_teach(const fz_plan_sample *s, fz_dataset *data, fz_error *err) {
+  const fz_dataset *from = &s->data;
+  ptrdiff_t groups = from->n_groups, shells = from->n_shells;
+  data->sigma2 = copy(from->sigma2, groups * shells);
+  data->power = copy(from->power, groups * shells);
+  data->ctf2 = copy(from->ctf2, groups * shells);
+  data->largest = copy(from->largest, groups * shells);
+  data->signal_tau2 = copy(from->signal_tau2, shells);
+  data->group_images = copy(from->group_images, groups);
+  data->largest_ctf = from->largest_ctf;
+  data->contrast = from->contrast;
+  if (!data->sigma2 || !data->power || !data->ctf2 || !data->largest || !data->signal_tau2 || !data->group_images)
+    return fz_fail(err, FZ_ENOMEM, "no memory for spectra");
+  for (ptrdiff_t g = 0; g < groups; g++) data->group_images[g] *= (double)data->n / (double)from->n;
+  return FZ_OK;
+}

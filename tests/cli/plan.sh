@@ -27,13 +27,13 @@ check 2 2 "${climb[@]}" --classes 3 --algorithm sem-vr
 check 1 2 --particles small/particles.star --init small/truth.mrc --max-resolution 20 --max-passes 1
 
 # Times, and lines for Slurm that the template knows.
-"$FRAZIL" plan "${climb[@]}" --output nowhere/run --nodes 3 --ranks-per-node 4 --threads 2 --calibrate 5 >plan.txt 2>&1 ||
+"$FRAZIL" plan "${climb[@]}" --output nowhere/run --nodes 3 --ranks-per-node 4 --threads 2 --calibrate 100 >plan.txt 2>&1 ||
   { cat plan.txt; fail "plan with times"; }
 [ ! -e nowhere ] || fail "plan left something"
 grep -q "12 ranks x 2 threads on 3 nodes of 8 cores" plan.txt || fail "another layout"
 awk '/^climb, shell|^refinement, shell/ {n++; if (!($5 > 0 && $7 > 0)) bad = 1} END {exit !(n == 3 && !bad)}' plan.txt ||
   { cat plan.txt; fail "no times"; }
-grep -q "extrapolated" plan.txt && fail "5 s are plenty for three places"
+grep -q "extrapolated" plan.txt && fail "100 s are plenty for three places"
 for line in "nodes=3" "ntasks-per-node=4" "cpus-per-task=2" "signal=B:USR1@120" "requeue" "open-mode=append"; do
   grep -qx "#SBATCH --$line" plan.txt || { cat plan.txt; fail "no line --$line"; }
 done

@@ -44,7 +44,8 @@ static const fz_command page = {
 
 /* Options that are about doing a run. */
 static bool about_doing(const char *name) {
-  static const char *const names[] = {"fresh", "dry-run", "checkpoint-interval", "max-time", "max-excluded"};
+  static const char *const names[] = {"fresh",    "dry-run",      "checkpoint-interval",
+                                      "max-time", "max-excluded", "stall-limit"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     if (!strcmp(name, names[i])) return true;
   return false;

@@ -23,7 +23,7 @@ static fz_status read_part(const char *path, int64_t first, int64_t count, uint6
   fz_status st = FZ_OK;
   *crc = crc32(0, NULL, 0);
   if (count == 0) return FZ_OK;
-  unsigned char *block = fz_alloc(BLOCK_BYTES, 1);
+  unsigned char *block = fz_alloc(count < BLOCK_BYTES ? (ptrdiff_t)count : BLOCK_BYTES, 1);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (!block) st = fz_fail(err, FZ_ENOMEM, "%s: no memory to read it", path);
   if (st == FZ_OK && fd < 0) st = fz_fail(err, FZ_EIO, "%s: cannot open: %s", path, strerror(errno));

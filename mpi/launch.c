@@ -6,6 +6,8 @@
 
 #include <mpi.h>
 
+#include "core/log.h"
+
 #ifdef OPEN_MPI
 #define MPI_TYPE "Open MPI takes pmix"
 #else
@@ -73,4 +75,11 @@ fz_status fz_mpi_launch_prepare(fz_error *err) {
 
 fz_status fz_mpi_launch_verify(int size, fz_error *err) {
   return size == 1 && at_start.tasks > 1 ? refuse(&at_start, err) : FZ_OK;
+}
+
+void fz_mpi_launch_warn_alone(int size) {
+  bool in_batch_script = is_set("SLURM_JOB_ID") && !in_slurm_step() && at_start.tasks == 0;
+  if (size == 1 && in_batch_script && number("SLURM_NTASKS") > 1)
+    fz_log(FZ_LOG_WARN, "one rank, in a Slurm job of %lld tasks: put srun or mpirun in front to use them all",
+           (long long)number("SLURM_NTASKS"));
 }

@@ -17,4 +17,8 @@ fz_status fz_mpi_launch_prepare(fz_error *err);
  *  fails   FZ_EINVAL with what to do; then all processes of the launcher are alone, and each gets it */
 fz_status fz_mpi_launch_verify(int size, fz_error *err);
 
+/** Warn of one rank alone in the batch script of a Slurm job of several tasks: srun was forgotten, more likely than
+ * not. For commands that gain by ranks; the others are meant to be used so. local */
+void fz_mpi_launch_warn_alone(int size);
+
 #endif

@@ -6,6 +6,7 @@
 #include "io/cli/options.h"
 #include "io/cli/reconstruct_command.h"
 #include "io/cli/reconstruction.h"
+#include "mpi/launch.h"
 
 /* What was asked for is known to be possible before any data are read. */
 static fz_status read_algorithm(fz_reconstruction_request *r, fz_error *err) {
@@ -316,6 +317,7 @@ fz_status fz_reconstruct_command(fz_mpi *comm, const fz_command *command, const 
 static fz_status run(fz_mpi *comm, const fz_reconstruction_request *r, const fz_option *table, void *context,
                      fz_error *err) {
   (void)context;
+  fz_mpi_launch_warn_alone(fz_mpi_size(comm));
   return fz_reconstruction_run(comm, r, table, err);
 }
 

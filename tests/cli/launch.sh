@@ -27,3 +27,11 @@ passes SLURM_JOB_ID=7 SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=1 "${info[@]}"       
 passes "${step[@]}" SLURM_PTY_PORT=9 SLURM_PROCID=0 "${info[@]}"                 # typed into a shell of srun --pty
 passes PMI_SIZE=1 PMI_RANK=0 "${info[@]}"
 passes SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=2 "$MPIRUN" --oversubscribe -n 3 "${info[@]}" # its helpers are the tasks
+
+# A reconstruction that uses one of the job's tasks says so, and goes on.
+plan=("$FRAZIL" reconstruct --particles sim/particles.star --output run --dry-run)
+for words in "SLURM_JOB_ID=7 SLURM_NTASKS=4" "SLURM_JOB_ID=7 SLURM_NTASKS=1" "SLURM_NTASKS=4"; do
+  env $words "${plan[@]}" >out.txt 2>&1 || { cat out.txt; exit 1; }
+  said=$(grep -c "one rank, in a Slurm job of 4 tasks: put srun" out.txt || true)
+  [ "$said" = "$([ "$words" = "SLURM_JOB_ID=7 SLURM_NTASKS=4" ] && echo 1 || echo 0)" ] || { echo "$words: $said"; exit 1; }
+done

@@ -4,9 +4,9 @@
 source "$FZ_SOURCE/tests/slurm/cluster.bash"
 start_cluster
 script=$FZ_SOURCE/jobscripts/reconstruct.slurm
-RANDOM=${SEED:-11}
+RANDOM=${SEED:-11} # N images: so many that the run lasts through all of this on two cores
 
-"$FRAZIL" --log warn simulate --box 24 --pixel-size 6 --snr 0.5 --n 5000 --seed 3 --output sim >/dev/null
+"$FRAZIL" --log warn simulate --box 24 --pixel-size 6 --snr 0.5 --n "${N:-5000}" --seed 3 --output sim >/dev/null
 options=(--starts 64 --kmax-schedule 3,4 --max-resolution 28 --max-passes 2 --threads 1)
 export PARTICLES=sim/particles.star OUTPUT=run FRAZIL
 shape=(--nodes=2 --ntasks-per-node=1 --cpus-per-task=1 --output=job.log)

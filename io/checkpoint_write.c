@@ -147,7 +147,7 @@ static fz_status write_head(const plan *p, fz_error *err) {
 }
 
 static fz_status prepare_folder(plan *p, fz_error *err) {
-  fz_status st = fz_io_make_dir(p->folder, err);
+  fz_status st = fz_io_make_last_dir(p->folder, err);
   if (st == FZ_OK) st = fz_io_checkpoint_list(p->folder, &p->manifest, err);
   p->fresh.sequence = p->manifest.n > 0 ? p->manifest.entry[0].sequence + 1 : 1;
   return st;

@@ -23,7 +23,7 @@ fz_status fz_io_path_join(char out[FZ_PATH_MAX], const char *dir, const char *na
   return FZ_OK;
 }
 
-static fz_status make_one(const char *path, fz_error *err) {
+fz_status fz_io_make_last_dir(const char *path, fz_error *err) {
   struct stat info;
   if (mkdir(path, 0777) == 0) return FZ_OK;
   int why = errno;
@@ -37,11 +37,11 @@ fz_status fz_io_make_dir(const char *path, fz_error *err) {
   strcpy(part, path);
   for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
     *slash = '\0';
-    fz_status st = make_one(part, err);
+    fz_status st = fz_io_make_last_dir(part, err);
     if (st != FZ_OK) return st;
     *slash = '/';
   }
-  return make_one(part, err);
+  return fz_io_make_last_dir(part, err);
 }
 
 fz_status fz_io_write_atomic(const char *path, const void *bytes, int64_t n, fz_error *err) {

@@ -13,6 +13,8 @@ enum { FZ_PATH_MAX = 4096 };
 fz_status fz_io_path_join(char out[FZ_PATH_MAX], const char *dir, const char *name, fz_error *err);
 /** Make a folder and those above it; existing ones are fine.  fails FZ_EIO naming the folder. local */
 fz_status fz_io_make_dir(const char *path, fz_error *err);
+/** Make a folder in one that exists; when that is gone, it is not made again.  fails FZ_EIO naming the folder. local */
+fz_status fz_io_make_last_dir(const char *path, fz_error *err);
 /** Put n bytes under `path`, complete or not at all.  fails FZ_EIO, FZ_ENOMEM; an older file then stays. local */
 fz_status fz_io_write_atomic(const char *path, const void *bytes, int64_t n, fz_error *err);
 

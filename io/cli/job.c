@@ -154,14 +154,22 @@ static fz_status write_checkpoint(fz_job *job, progress *p, fz_error *err) {
   return st;
 }
 
+/* rank 0.  A status that cannot be written is no reason to give up what was computed, unless the folder is gone. */
+static fz_status tell_status(const fz_job *job, progress *p, fz_error *err) {
+  fz_status st = fz_trouble_note(&p->status_file, write_status(job, p, FZ_RUN_RUNNING, FZ_OK, "", err), err, now());
+  return st == FZ_OK && p->status_file.times > 0 ? fz_trouble_folder(job->run_dir, err) : st;
+}
+
 /* A checkpoint that can wait: when the disk refuses it, the run goes on and tries again after the next interval. */
 static fz_status try_checkpoint(fz_job *job, progress *p, fz_error *err) {
   fz_error why = {0};
   fz_status st = write_checkpoint(job, p, &why);
   bool refused = st == FZ_EIO;
   if (fz_mpi_rank(job->comm) == 0) {
+    int before = p->checkpoints.times;
     st = fz_trouble_note(&p->checkpoints, st, &why, now());
     if (refused) st = fz_trouble_folder(job->run_dir, &why);
+    if (st == FZ_OK && (before == 0) != (p->checkpoints.times == 0)) st = tell_status(job, p, &why);
   } else if (refused) {
     st = FZ_OK;
   }
@@ -328,12 +336,11 @@ static fz_status write_results(fz_job *job, fz_error *err) {
   return st;
 }
 
-/* rank 0.  A line or a status that cannot be written is no reason to give up what was computed. */
+/* rank 0.  A line that cannot be written waits in memory. */
 static fz_status keep_records(const fz_job *job, progress *p, const char *what, double seconds, fz_error *err) {
   fz_status st = fz_trouble_note(&p->records_kept, append_record(job, p, what, seconds, err), err, now());
   if (st != FZ_OK || now() - p->last_status <= fmax(STATUS_EVERY, p->status_cost / SHARE_FOR_STATUS)) return st;
-  st = fz_trouble_note(&p->status_file, write_status(job, p, FZ_RUN_RUNNING, FZ_OK, "", err), err, now());
-  return st == FZ_OK && p->status_file.times > 0 ? fz_trouble_folder(job->run_dir, err) : st;
+  return tell_status(job, p, err);
 }
 
 static fz_status after_step(fz_job *job, progress *p, const char *what, double seconds, fz_error *err) {

@@ -153,6 +153,10 @@ fz_status fz_run_memory_at(const fz_run_settings *s, const fz_dataset *data, int
   if (at->phase < FZ_RUN_POLISH) return add_stage(s, data, ranks, at, out, err);
   out->bytes[FZ_MEMORY_VOLUMES] += 3 * 8 * k * m3;
   if (at->phase == FZ_RUN_COMPLETE) {
+    const fz_run_place last = {FZ_RUN_REFINE, at->kmax, 0};
+    fz_stage_size size = stage_size(s, data, &last);
+    /* An allowance: on four busy ranks so much more than is held was seen now and then. */
+    out->bytes[FZ_MEMORY_EXCHANGE] = exchange_bytes(data, &size, ranks) * 4 / 3;
     out->bytes[FZ_MEMORY_RESULTS] = results_bytes(s, data);
     return FZ_OK;
   }

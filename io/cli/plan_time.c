@@ -6,6 +6,8 @@
 
 /* Of a sum over ranks on one node: each word is read and written by several. */
 static const double COPIES = 4, LATENCY = 3e-5;
+/* Where ranks share cores, those who wait take turns with those who work: per evaluation, for each rank too many. */
+static const double TURNS = 0.015;
 static const double RECORD = sizeof(fz_image_state) + sizeof(int64_t);
 
 static double evaluations_of(const fz_run_settings *s, const fz_dataset *data, const fz_run_place *place) {
@@ -40,7 +42,8 @@ static double time_sum(const fz_plan_layout *l, const fz_plan_rehearsal *r, doub
   if (l->ranks == 1) return 0;
   double memory = COPIES * bytes * l->ranks_per_node / fmin(l->ranks_per_node, l->cores_per_node) / r->sum_bytes;
   double network = l->nodes > 1 ? 2 * bytes / l->network_bytes : 0;
-  return memory + network + LATENCY * ceil(log2(l->ranks));
+  double turns = TURNS * (crowding(l, l->threads) - 1);
+  return memory + network + turns + LATENCY * ceil(log2(l->ranks));
 }
 
 static void time_place(const fz_run_settings *s, const fz_dataset *data, const fz_plan_rehearsal *r,

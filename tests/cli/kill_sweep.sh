@@ -180,6 +180,7 @@ while [ $done_kills -lt "$COUNT" ]; do
   fi
   if [ $code = 0 ]; then # over before it could be killed: the next one like it is given less time
     lasts[$ranks]=$(awk -v a="$began" -v b="$(clock)" 'BEGIN {print (b - a) / 2}')
+    [ ${#inject[@]} = 0 ] || [ $kind = anywhere ] || next_place=$((next_place - 1)) # it is still to be hit
     complete "$had"
     start_run
     continue

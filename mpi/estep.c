@@ -116,7 +116,10 @@ static fz_status find_gains(fz_mpi_estep *e, const round *r, fz_error *err) {
     double *gain = e->gain + place(e, r, 0, lane);
     fz_status st = fz_marginal_gains(&e->stage->engine, total, n, gain);
     if (st != FZ_OK)
-      return fz_fail(err, st, "a pose score of tile %lld is not a finite number", (long long)r->tile[lane]);
+      return fz_fail(
+          err, st,
+          "no pose of the map comes near the images of tile %lld: it has diverged, or its grey scale is not theirs",
+          (long long)r->tile[lane]);
     for (int b = 0; b < blocks; b++)
       fz_marginal_block_gains(&e->stage->engine, total, n, gain, b, e->block_gain + place(e, r, b, lane));
   }

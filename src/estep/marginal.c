@@ -5,6 +5,9 @@
 
 #include "core/fixed.h"
 
+/* Nats per image below pure noise: such a map is none of these images, and the bounds of the sums would not hold. */
+static const double HOPELESS = -1e5;
+
 fz_status fz_marginal_gains(const fz_engine *engine, const fz_pose_total *total, int n_images, double *gain) {
   bool finite = true;
   for (int i = 0; i < n_images; i++) {
@@ -16,7 +19,7 @@ fz_status fz_marginal_gains(const fz_engine *engine, const fz_pose_total *total,
     }
     double all = largest + log(sum); /* not finite if any score is not */
     gain[i] = engine->modal ? largest : all;
-    finite = finite && isfinite(all);
+    finite = finite && isfinite(all) && all > HOPELESS;
   }
   return finite ? FZ_OK : FZ_EDIVERGED;
 }

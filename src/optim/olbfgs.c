@@ -120,7 +120,7 @@ const fz_optimizer_kind fz_optimizer_olbfgs = {.name = "olbfgs",
                                                .takes = FZ_TAKES_BATCH | FZ_TAKES_STEP | FZ_TAKES_PRECONDITION |
                                                         FZ_TAKES_MEMORY | FZ_TAKES_DAMPING | FZ_TAKES_RATE_POWER |
                                                         FZ_TAKES_SAFE_PAIRS,
-                                               .default_step = 0.05,
+                                               .default_step = 0.2,
                                                .needs_algebra = true,
                                                .self_bytes = sizeof(olbfgs),
                                                .init = init,

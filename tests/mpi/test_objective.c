@@ -145,6 +145,20 @@ static void one_rank_ends_it_for_all(fz_mpi *comm) {
   drop(&x);
 }
 
+/* A map that is out of all proportion is told of; it must not break the bounds of the sums. */
+static void a_hopeless_map_is_refused(fz_mpi *comm) {
+  fixture x;
+  fz_error err;
+  build(comm, &x);
+  for (double scale = 1e2; scale < 1e9; scale *= 10) {
+    for (ptrdiff_t i = 0; i < x.f->dim; i++) x.w[i] *= 10;
+    fz_status st = x.f->evaluate(x.f->self, x.w, x.tile, x.f->n_tiles, x.words, &err);
+    CHECK(st == FZ_EDIVERGED || (st == FZ_OK && scale < 1e6));
+    if (st != FZ_OK) CHECK(strstr(err.text, "diverged") != NULL);
+  }
+  drop(&x);
+}
+
 typedef struct curvature_at {
   const fixture *x;
   const double *moments, *w;
@@ -205,6 +219,7 @@ int main(int argc, char **argv) {
                                      ranks_and_threads_can_share_tiles,
                                      shares_follow_in_gradient_methods,
                                      one_rank_ends_it_for_all,
+                                     a_hopeless_map_is_refused,
                                      its_algebra_takes_its_maps,
                                      NULL};
   return mpi_test_main(argc, argv, tests);

@@ -4,14 +4,15 @@
 #include "optim/run_private.h"
 
 static const double TYPICAL_SAMPLE = 6e5; /* cost of an image's sample, mostly slices, over the band's square */
+static const double TYPICAL_SEARCH = 4e6; /* cost of an adaptive search, over the band to the power 3/2 */
 
 /* ---- cost model: image-pose evaluations x what each takes (bench/estep) ---- */
 
 /* The direct engine works through all frequencies for each pose; the polar one a few rings and its share of a
- * transform. An adaptive search leaves out most poses. */
+ * transform. */
 static double cost_of_pose(const fz_stage_spec *spec) {
   if (spec->engine == FZ_ENGINE_DIRECT) return 1.6 * (spec->kmax + 1) * (spec->kmax + 1);
-  return (12 + spec->kmax) * (spec->marginalization == FZ_MARGINALIZATION_ADAPTIVE ? 0.2 : 1.0);
+  return 12 + spec->kmax;
 }
 
 double fz_run_cost_of_pass(const fz_run_settings *s, const fz_dataset *data, int64_t phase, int kmax) {
@@ -19,6 +20,8 @@ double fz_run_cost_of_pass(const fz_run_settings *s, const fz_dataset *data, int
   double shifts = spec.shift_step_px > 0 ? 3.2 * pow(spec.shift_radius_px / spec.shift_step_px, 2) + 1 : 1;
   double poses = (double)fz_direction_grid_count(spec.directions) * spec.n_psi * shifts;
   double image = poses * cost_of_pose(&spec);
+  /* The finer the map, the more poses are ruled out: seconds per pass of a run from shell 3 to 20 grow like this. */
+  if (spec.marginalization == FZ_MARGINALIZATION_ADAPTIVE) image = TYPICAL_SEARCH * pow(kmax + 1, 1.5);
   if (spec.engine == FZ_ENGINE_IMPORTANCE) image = fmin(image, TYPICAL_SAMPLE * (kmax + 1) * (kmax + 1));
   return (double)data->n * image * s->n_classes;
 }

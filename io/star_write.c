@@ -45,14 +45,27 @@ static bool is_keyword(const char *text, ptrdiff_t n) {
   return n >= 5 && (memcmp(text, "data_", 5) == 0 || (n == 5 && memcmp(text, "loop_", 5) == 0));
 }
 
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* A quote before white space would close the value; others within it are no harm, but better avoided. */
+static const char *choose_quote(const char *text, ptrdiff_t n) {
+  bool inside[2] = {false, false}, closes[2] = {false, false};
+  for (ptrdiff_t i = 0; i < n; i++)
+    for (int q = 0; q < 2; q++) {
+      if (text[i] != "\"'"[q]) continue;
+      inside[q] = true;
+      closes[q] = closes[q] || (i + 1 < n && is_blank(text[i + 1]));
+    }
+  return !inside[0] ? "\"" : !inside[1] || closes[0] ? "'" : "\"";
+}
+
 /* Quotes only where reading back would go wrong without them. */
 static void put_value(writer *w, const char *text, ptrdiff_t n, bool alone) {
-  bool plain = n > 0 && !strchr("\"'#_;", text[0]) && !(alone && is_keyword(text, n)), double_inside = false;
-  for (ptrdiff_t i = 0; i < n; i++) {
-    plain = plain && text[i] != ' ' && text[i] != '\t';
-    double_inside = double_inside || text[i] == '"';
-  }
-  const char *quote = double_inside ? "'" : "\"";
+  bool plain = n > 0 && !strchr("\"'#_;", text[0]) && !(alone && is_keyword(text, n));
+  for (ptrdiff_t i = 0; i < n; i++) plain = plain && !is_blank(text[i]);
+  const char *quote = choose_quote(text, n);
   if (!plain) put(w, quote, 1);
   put(w, text, n);
   if (!plain) put(w, quote, 1);

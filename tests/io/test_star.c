@@ -108,6 +108,28 @@ static void round_trip_keeps_everything(void **state) {
   assert_no_blocks();
 }
 
+/* Whatever a value of one line looks like: quotes of both kinds, before blanks and at the end. */
+static void values_with_quotes_come_back(void **state) {
+  (void)state;
+  static const char *const value[] = {"a \"b\"", "it's a",    " #r '   \"", "\"' x",  "'\" x",  "x\r'", "\"",
+                                      "'",       "\"a\" b\"", "'a' b'",     "a' \"b", "a\" 'b", "_a",   "data_"};
+  enum { VALUES = sizeof value / sizeof value[0] };
+  fz_error err = {0};
+  fz_io_star *star = open_text("data_\nloop_\n_rlnX\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n"), *back;
+  fz_io_star_cell cell[2];
+  fz_io_star_table *t = fz_io_star_table_at(star, 0);
+  assert_int_equal(fz_io_star_rows(t), VALUES);
+  assert_int_equal(fz_io_star_set_text(t, "rlnName", value, &err), FZ_OK);
+  assert_int_equal(fz_io_star_write(star, "q.star", NULL, NULL, NULL, 0, &err), FZ_OK);
+  fz_io_star_destroy(&star);
+  assert_int_equal(fz_io_star_read("q.star", &back, &err), FZ_OK);
+  for (int64_t row = 0; row < VALUES; row++) {
+    fz_io_star_row(fz_io_star_table_at(back, 0), row, cell);
+    assert_cell(cell[1], value[row]);
+  }
+  fz_io_star_destroy(&back);
+}
+
 static void expect_refusal(const char *text, const char *place, const char *word) {
   fz_error err = {0};
   fz_io_star *star;
@@ -181,9 +203,13 @@ static void keywords_as_values_are_written_in_quotes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(loops_pairs_quotes_and_comments), cmocka_unit_test(numbers),
-      cmocka_unit_test(round_trip_keeps_everything),     cmocka_unit_test(bad_files_name_the_line),
-      cmocka_unit_test(large_tables_stay_small),         cmocka_unit_test(keywords_as_values_are_written_in_quotes),
+      cmocka_unit_test(loops_pairs_quotes_and_comments),
+      cmocka_unit_test(numbers),
+      cmocka_unit_test(round_trip_keeps_everything),
+      cmocka_unit_test(values_with_quotes_come_back),
+      cmocka_unit_test(bad_files_name_the_line),
+      cmocka_unit_test(large_tables_stay_small),
+      cmocka_unit_test(keywords_as_values_are_written_in_quotes),
   };
   return cmocka_run_group_tests(tests, files_enter, files_leave);
 }

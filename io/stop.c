@@ -61,9 +61,9 @@ fz_status fz_io_stop_create(const fz_mpi *comm, const char *run_dir, double max_
 void fz_io_stop_destroy(fz_io_stop **stop) {
   if (!*stop) return;
   for (int i = 0; i < N_SIGNALS; i++) {
-    /* A late SIGUSR1, sent because time runs out, must not kill a program that is just leaving in good order. */
+    /* A late request must not kill a program that is just leaving in good order. */
     struct sigaction ignore = {.sa_handler = SIG_IGN};
-    bool late = signals[i] == SIGUSR1 && (*stop)->before[i].sa_handler == SIG_DFL;
+    bool late = (*stop)->before[i].sa_handler == SIG_DFL;
     sigaction(signals[i], late ? &ignore : &(*stop)->before[i], NULL);
   }
   fz_free(stop);

@@ -13,8 +13,8 @@ typedef struct fz_io_stop fz_io_stop;
  *  fails   FZ_ENOMEM, FZ_EINVAL for a path that is too long */
 fz_status fz_io_stop_create(const fz_mpi *comm, const char *run_dir, double max_seconds, fz_io_stop **out,
                             fz_error *err);
-/** Give the signals back to the system (but SIGUSR1 is ignored from now on where it would kill), free and set *stop to
- * NULL; accepts NULL. */
+/** Catch no more: signals that were handled otherwise before are again, those that would kill are ignored, for the
+ * program is about to end by itself.  Frees and sets *stop to NULL; accepts NULL. */
 void fz_io_stop_destroy(fz_io_stop **stop);
 /** Did this rank hear of a request?  It stays heard.  Rank 0 looks at the clock and, at most twice a second, for the
  * file STOP, which it removes: the request is for this job, not for the next one. calls   local; ranks hear at

@@ -9,8 +9,8 @@ start_cluster
 options=(--particles sim/particles.star --starts 1 --kmax-schedule 3,4 --max-resolution 36 --max-passes 1 --threads 1
   --checkpoint-interval 0 --stall-limit "$limit")
 # A rank that is alone on its node is seen by the others as its node only.
-declare -A how=([kill]="rank R .*died or was killed|node 1 .*no sign of life" [stall]="rank R .*is stuck|node 1 .*is stuck"
-  [suspend]="rank R .*no sign of life for .* suspended|node 1 .*no sign of life")
+declare -A how=([kill]="rank R .*died or was killed|node [01] .*no sign of life" [stall]="rank R .*is stuck|node [01] .*is stuck"
+  [suspend]="rank R .*no sign of life for .* suspended|node [01] .*no sign of life")
 on_nodes() { srun --mpi=pmix --kill-on-bad-exit=1 -N 2 -n 3 "$FRAZIL" reconstruct --output "$PWD/$1" "${options[@]}"; }
 
 on_nodes ref >ref.log 2>&1 || fail "the run without a loss"

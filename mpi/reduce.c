@@ -9,7 +9,9 @@
 
 enum {
   SUM_PIECE = 1 << 22,    /* int64 per all-reduce: 32 MiB */
-  STAGE_WORDS = 1 << 21,  /* int64 of all ranks together in one exchange: 16 MiB */
+  RANK_WORDS = 1 << 12,   /* int64 of each rank in one exchange of slices: 32 KiB are worth a message */
+  STAGE_LEAST = 1 << 18,  /* of all ranks together; MPI may hold two copies of it, so no more than pays: 2 MiB */
+  STAGE_MOST = 1 << 21,   /* and 16 MiB */
   STAGE_BYTES = 1 << 24,  /* the same in bytes */
   GATHER_BYTES = 1 << 24, /* above it each rank's bytes go straight to their place */
   SEND_PIECE = 1 << 30
@@ -51,7 +53,9 @@ void fz_mpi_sum_i64(fz_mpi *comm, int64_t *x, ptrdiff_t n) {
 
 /* A stage holds `piece` words of each rank's share, so that one call moves them all with equal counts. */
 static fz_status stage_create(fz_mpi *comm, ptrdiff_t n, ptrdiff_t *piece, int64_t **stage, fz_error *err) {
-  ptrdiff_t longest = n / comm->size + (n % comm->size != 0), most = STAGE_WORDS / comm->size;
+  ptrdiff_t words = least((ptrdiff_t)RANK_WORDS * comm->size, STAGE_MOST);
+  ptrdiff_t longest = n / comm->size + (n % comm->size != 0),
+            most = (words > STAGE_LEAST ? words : STAGE_LEAST) / comm->size;
   *piece = least(longest, most > 1 ? most : 1);
   *stage = fz_alloc(*piece * comm->size, sizeof **stage);
   fz_status st = *stage ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory to exchange slices between ranks");

@@ -19,7 +19,8 @@ expect() {
     { cat err.txt; fail "exit codes $(cat code.? | tr '\n' ' ')of ${*:3}"; }
   [ "$(wc -l <err.txt)" = 1 ] && grep -qF -- "$2" err.txt || { cat err.txt; fail "not one message with '$2': ${*:3}"; }
   [ ! -s out.txt ] || { cat out.txt; fail "printed something: ${*:3}"; }
-  [ ! -e refused ] || [ -z "$(ls refused | grep -vx run.log)" ] || { ls -A refused; fail "left something: ${*:3}"; }
+  [ ! -e refused ] || [ -z "$(ls refused | grep -vxE 'run.log|status.json')" ] || { ls -A refused; fail "left something: ${*:3}"; }
+  [ ! -e refused/status.json ] || grep -q "\"state\": \"failed\", \"exit_code\": $1" refused/status.json || fail "status.json: ${*:3}"
 }
 # variant NAME SED-SCRIPT: sim/NAME.star, a changed table
 variant() { sed "$2" sim/particles.star >"sim/$1.star"; }

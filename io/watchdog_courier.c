@@ -2,11 +2,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/watchdog_private.h"
 
 static const double SHORTEST_PERIOD = 0.5, LONGEST_PERIOD = 4; /* seconds */
+static const double FIRST = 0.05; /* until the folder is there: then others soon know this node by name */
 
 static double period(const fz_io_watchdog *w) {
   double tenth = w->settings.limit > 0 ? w->settings.limit / 10 : LONGEST_PERIOD;
@@ -90,10 +92,10 @@ static void look_at_nodes(fz_io_watchdog *w, double seconds, char (*host)[FZ_HOS
 void *fz_io_watchdog_carry(void *self) {
   fz_io_watchdog *w = self;
   char(*host)[FZ_HOST_MAX] = fz_alloc(w->n_nodes, sizeof *host);
-  double last = fz_io_watchdog_now();
+  double last = fz_clock_seconds();
   bool warned = false, stop = false;
   while (host && !stop) {
-    stop = fz_io_watchdog_rest(w, period(w));
+    stop = fz_io_watchdog_rest(w, w->own.beat > 0 ? period(w) : FIRST);
     if (w->slot == w->last) break;                                              /* left behind */
     if (!atomic_load(&w->attached) || atomic_load(&w->slot[0].judge)) continue; /* the last words stand */
     fz_error err = {0};
@@ -102,7 +104,7 @@ void *fz_io_watchdog_carry(void *self) {
       fz_log(FZ_LOG_WARN, "no heartbeat: %s", err.text);
       warned = true;
     }
-    double t = fz_io_watchdog_now(), seconds = fmin(t - last, 2 * period(w));
+    double t = fz_clock_seconds(), seconds = fmin(t - last, 2 * period(w));
     last = t;
     /* A folder that cannot be written to tells nothing of others. */
     if (w->shared.nodes > 1 && err.code == FZ_OK && !fz_io_watchdog_rest(w, 0)) look_at_nodes(w, seconds, host);

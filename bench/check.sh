@@ -16,16 +16,7 @@ set -eu -o pipefail
 source "$(dirname "$0")/common.sh"
 
 rows=1000000 stacks=1000 ranks=1,2 limit=60 out=check json=
-while [ $# -gt 0 ]; do
-  case $1 in
-    --rows | --stacks | --ranks | --limit | --out | --json)
-      need_value "$@"
-      printf -v "${1#--}" '%s' "$2"
-      shift 2 ;;
-    --help) usage; exit 0 ;;
-    *) die "unknown option $1 (see --help)" ;;
-  esac
-done
+take_options "--rows --stacks --ranks --limit --out --json" "$@"
 need_program
 [ -z "$json" ] || json=$(absolute "$json")
 mkdir -p "$out"

@@ -5,6 +5,18 @@ FRAZIL=${FRAZIL:-${FZ_BUILD:-$fz_source/build/release}/frazil}
 
 die() { echo "$(basename "$0"): $*" >&2; exit 1; }
 usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; }
+# take_options "--a --b" ARGUMENTS...: each sets the variable of its name
+take_options() {
+  local known=" $1 "
+  shift
+  while [ $# -gt 0 ]; do
+    [ "$1" != --help ] || { usage; exit 0; }
+    [[ $known == *" $1 "* ]] || die "unknown option $1 (see --help)"
+    need_value "$@"
+    printf -v "${1#--}" '%s' "$2"
+    shift 2
+  done
+}
 need_value() { [ $# -ge 2 ] || die "$1 wants a value"; }
 absolute() { case $1 in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
 

@@ -15,16 +15,7 @@ set -eu -o pipefail
 source "$(dirname "$0")/common.sh"
 
 box=64 images=200 particles=3000 ranks=2 out=interop json=
-while [ $# -gt 0 ]; do
-  case $1 in
-    --box | --images | --particles | --ranks | --out | --json)
-      need_value "$@"
-      printf -v "${1#--}" '%s' "$2"
-      shift 2 ;;
-    --help) usage; exit 0 ;;
-    *) die "unknown option $1 (see --help)" ;;
-  esac
-done
+take_options "--box --images --particles --ranks --out --json" "$@"
 need_program
 for program in relion_project relion_reconstruct; do
   command -v $program >/dev/null || die "no $program: install RELION (Debian package relion)"

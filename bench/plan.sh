@@ -18,16 +18,7 @@ set -eu -o pipefail
 source "$(dirname "$0")/common.sh"
 
 boxes=32,64,128 classes=1,3 ranks=1,2,4 threads=1,2 cores=$(nproc) calibrate=6 out=plan json=
-while [ $# -gt 0 ]; do
-  case $1 in
-    --boxes | --classes | --ranks | --threads | --cores | --calibrate | --out | --json)
-      need_value "$@"
-      printf -v "${1#--}" '%s' "$2"
-      shift 2 ;;
-    --help) usage; exit 0 ;;
-    *) die "unknown option $1 (see --help)" ;;
-  esac
-done
+take_options "--boxes --classes --ranks --threads --cores --calibrate --out --json" "$@"
 need_program
 [ -z "$json" ] || json=$(absolute "$json")
 mkdir -p "$out"

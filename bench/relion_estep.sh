@@ -22,16 +22,7 @@ set -eu -o pipefail
 source "$(dirname "$0")/common.sh"
 
 n=100 snr=0.1 order=2 range=8 step=2 size=20 repeats=3 engine=polar need=300 out=relion_estep json=
-while [ $# -gt 0 ]; do
-  case $1 in
-    --n | --snr | --order | --range | --step | --size | --repeats | --engine | --need | --out | --json)
-      need_value "$@"
-      printf -v "${1#--}" '%s' "$2"
-      shift 2 ;;
-    --help) usage; exit 0 ;;
-    *) die "unknown option $1 (see --help)" ;;
-  esac
-done
+take_options "--n --snr --order --range --step --size --repeats --engine --need --out --json" "$@"
 need_program
 bench_estep=$(dirname "$FRAZIL")/bench_estep
 [ -x "$bench_estep" ] || die "no program at $bench_estep: build it, it comes with frazil"

@@ -6,19 +6,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/memory.h"
 #include "io/run_dir.h"
 
 enum { PIECE = 1 << 20 };
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* The folder, or the nearest one above it that is there. */
 static void find_folder(const char *folder, char *path, size_t n) {
@@ -62,9 +56,9 @@ fz_status fz_io_disk_rate(const char *folder, int64_t bytes, double *rate, int64
   int fd = mkstemp(path);
   if (fd < 0) return fz_fail(err, FZ_EIO, "%s: cannot write there: %s", where, strerror(errno));
   unlink(path);
-  double began = now();
+  double began = fz_clock_seconds();
   st = fill(fd, where, bytes, err);
-  *rate = (double)bytes / (now() - began + 1e-6);
+  *rate = (double)bytes / (fz_clock_seconds() - began + 1e-6);
   close(fd);
   return st;
 }

@@ -12,6 +12,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "io/run_dir.h"
+#include "io/utc.h"
 
 static const char CLAIM[] = "verdict";
 enum { HEAD = 2048 }; /* bytes in which all but the ranks is */
@@ -69,10 +70,7 @@ fz_status fz_io_heartbeat_prepare(const char *run_dir, int nodes, fz_error *err)
 /* "head" repeats the number of the beat: a reader that finds both alike has all between them from one writing. */
 static const char *compose(fz_io_json *json, const fz_io_heartbeat *h, const fz_io_heartbeat_rank *rank, int n) {
   char now[32], name[32], what[160];
-  struct tm parts;
-  time_t seconds = time(NULL);
-  gmtime_r(&seconds, &parts);
-  strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  fz_io_utc_now(now);
   fz_io_json_begin(json);
   fz_io_json_i64(json, "beat", h->beat);
   fz_io_json_i64(json, "moved", h->moved);

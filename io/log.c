@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/progress.h"
+#include "io/utc.h"
 
 static const char *const level_names[] = {"error", "warn", "info", "detail", "debug"};
 enum { LEVELS = sizeof level_names / sizeof level_names[0] };
@@ -20,12 +20,8 @@ static struct {
 } sink;
 
 static void write_stamped(FILE *out, fz_log_level level, const char *text) {
-  struct timespec now;
-  struct tm utc;
-  char stamp[32];
-  clock_gettime(CLOCK_REALTIME, &now);
-  gmtime_r(&now.tv_sec, &utc);
-  strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  char stamp[FZ_UTC_MAX];
+  fz_io_utc_now(stamp);
   fprintf(out, "%s %-6s rank %d  %s\n", stamp, level_names[level], sink.rank, text);
   fflush(out);
 }

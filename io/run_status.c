@@ -10,13 +10,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "io/run_dir.h"
-
-static void utc_now(char text[32]) {
-  struct tm parts;
-  time_t now = time(NULL);
-  gmtime_r(&now, &parts);
-  strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
-}
+#include "io/utc.h"
 
 static const char *const states[] = {"running", "done", "stopped", "failed"};
 enum { STATES = sizeof states / sizeof states[0] };
@@ -29,7 +23,7 @@ static fz_status write_as(const char *run_dir, const char *name, const fz_io_run
   fz_io_json json;
   fz_status st = fz_io_path_join(path, run_dir, name, err);
   if (st != FZ_OK) return st;
-  utc_now(now);
+  fz_io_utc_now(now);
   fz_io_json_begin(&json);
   fz_io_json_text(&json, "state", states[s->state]);
   if (s->state != FZ_RUN_RUNNING) fz_io_json_i64(&json, "exit_code", fz_status_exit_code(s->status));

@@ -27,10 +27,6 @@ bool fz_io_seal_parse(const char seal[FZ_SEAL_BYTES], fz_io_manifest_entry *entr
   return memcmp(seal, again, FZ_SEAL_BYTES) == 0;
 }
 
-uint32_t fz_io_seal_crc(const void *bytes, int64_t n) {
-  return (uint32_t)crc32_z(0, bytes, (z_size_t)n);
-}
-
 uint32_t fz_io_seal_whole_crc(const char seal[FZ_SEAL_BYTES], const fz_io_manifest_entry *entry) {
   uLong own = crc32_z(0, (const Bytef *)seal, FZ_SEAL_BYTES);
   return (uint32_t)crc32_combine(own, entry->crc, (z_off_t)(entry->bytes - FZ_SEAL_BYTES));

@@ -12,8 +12,6 @@ enum { FZ_SEAL_BYTES = 512 };
 void fz_io_seal_make(const fz_io_manifest_entry *entry, char seal[FZ_SEAL_BYTES]);
 /** False unless it is, to the last byte, what fz_io_seal_make made. local */
 bool fz_io_seal_parse(const char seal[FZ_SEAL_BYTES], fz_io_manifest_entry *entry);
-/** CRC-32 of n bytes. local */
-uint32_t fz_io_seal_crc(const void *bytes, int64_t n);
 /** CRC-32 of the whole file. local */
 uint32_t fz_io_seal_whole_crc(const char seal[FZ_SEAL_BYTES], const fz_io_manifest_entry *entry);
 

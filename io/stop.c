@@ -1,9 +1,9 @@
 #include "io/stop.h"
 
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/memory.h"
 #include "io/run_dir.h"
 
@@ -27,12 +27,6 @@ static void remember(int number) {
   caught = number;
 }
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 fz_status fz_io_stop_create(const fz_mpi *comm, const char *run_dir, double max_seconds, fz_io_stop **out,
                             fz_error *err) {
   *out = NULL;
@@ -40,7 +34,7 @@ fz_status fz_io_stop_create(const fz_mpi *comm, const char *run_dir, double max_
   if (!stop) return fz_fail(err, FZ_ENOMEM, "no memory to listen for stop requests");
   stop->keeps_clock = fz_mpi_rank(comm) == 0;
   stop->max_seconds = max_seconds;
-  stop->started = now();
+  stop->started = fz_clock_seconds();
   stop->looked = stop->started - SECONDS_BETWEEN_LOOKS;
   stop->reason = "";
   if (run_dir && stop->keeps_clock) {
@@ -79,7 +73,7 @@ bool fz_io_stop_requested(fz_io_stop *stop) {
   if (stop->reason[0]) return true;
   for (int i = 0; i < N_SIGNALS; i++)
     if (caught == signals[i]) stop->reason = signal_names[i];
-  double t = now();
+  double t = fz_clock_seconds();
   if (stop->keeps_clock && stop->max_seconds > 0 && t - stop->started >= stop->max_seconds)
     stop->reason = "the time limit";
   if (file_is_there(stop, t)) stop->reason = "the file STOP";
@@ -91,5 +85,5 @@ const char *fz_io_stop_reason(const fz_io_stop *stop) {
 }
 
 double fz_io_stop_seconds(const fz_io_stop *stop) {
-  return now() - stop->started;
+  return fz_clock_seconds() - stop->started;
 }

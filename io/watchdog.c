@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/run_status.h"
@@ -177,8 +178,8 @@ static void leave_courier(fz_io_watchdog *w) {
 
 static bool courier_joined(fz_io_watchdog *w) {
   if (!w->courier_runs) return true;
-  for (double end = fz_io_watchdog_now() + FZ_IO_WATCHDOG_LAST_WORDS;
-       fz_io_watchdog_now() < end && !atomic_load(&w->courier_left);)
+  for (double end = fz_clock_seconds() + FZ_IO_WATCHDOG_LAST_WORDS;
+       fz_clock_seconds() < end && !atomic_load(&w->courier_left);)
     fz_io_watchdog_pass(0.005);
   if (!atomic_load(&w->courier_left)) return false;
   pthread_join(w->courier, NULL);

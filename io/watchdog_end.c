@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "io/run_status.h"
 #include "io/watchdog_private.h"
 
@@ -54,8 +55,8 @@ void fz_io_watchdog_tell_in_time(fz_io_watchdog *w, const char *cause, bool to_t
   words.to_terminal = to_terminal;
   snprintf(words.cause, sizeof words.cause, "%s", cause);
   if (pthread_create(&thread, NULL, tell, &words) != 0) tell(&words);
-  for (double end = fz_io_watchdog_now() + FZ_IO_WATCHDOG_LAST_WORDS;
-       fz_io_watchdog_now() < end && !atomic_load(&words.done);)
+  for (double end = fz_clock_seconds() + FZ_IO_WATCHDOG_LAST_WORDS;
+       fz_clock_seconds() < end && !atomic_load(&words.done);)
     fz_io_watchdog_pass(0.01);
 }
 
@@ -64,8 +65,8 @@ _Noreturn void fz_io_watchdog_leave(void) {
 }
 
 _Noreturn void fz_io_watchdog_leave_after(const fz_io_watchdog *w) {
-  for (double end = fz_io_watchdog_now() + FZ_IO_WATCHDOG_LAST_WORDS + 1;
-       fz_io_watchdog_now() < end && !atomic_load(&w->slot[0].told);)
+  for (double end = fz_clock_seconds() + FZ_IO_WATCHDOG_LAST_WORDS + 1;
+       fz_clock_seconds() < end && !atomic_load(&w->slot[0].told);)
     fz_io_watchdog_pass(0.01);
   fz_io_watchdog_leave();
 }

@@ -61,12 +61,6 @@ struct fz_io_watchdog {
   fz_io_heartbeat_rank *ranks; /* [n] */
 };
 
-static inline double fz_io_watchdog_now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static inline void fz_io_watchdog_pass(double seconds) {
   struct timespec t = {.tv_sec = (time_t)seconds, .tv_nsec = (long)(1e9 * (seconds - floor(seconds)))};
   nanosleep(&t, NULL);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "io/watchdog_private.h"
 
 static const double LOOK_EVERY = 0.25;      /* seconds */
@@ -91,11 +92,11 @@ static void end_job(fz_io_watchdog *w, const char *cause, int culprit, bool froz
 
 void *fz_io_watchdog_watch(void *self) {
   fz_io_watchdog *w = self;
-  double last = fz_io_watchdog_now();
+  double last = fz_clock_seconds();
   while (!fz_io_watchdog_rest(w, LOOK_EVERY)) {
     int culprit = 0;
     fz_io_watchdog_beat(w);
-    double t = fz_io_watchdog_now();
+    double t = fz_clock_seconds();
     for (int i = 0; i < w->n; i++) w->sign[i] = sign_of(w, i);
     pthread_mutex_lock(&w->lock);
     fz_io_verdict verdict = fz_io_judge(w->sign, w->watched, w->n, fmin(t - last, FZ_LONGEST_LOOK), w->settings.limit,

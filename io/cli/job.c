@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/progress.h"
 #include "io/cli/job_private.h"
@@ -16,7 +17,7 @@ typedef struct watch {
 /* What the step had done before its last checkpoint is found again, or repeated: that is the checkpoint's price, too.
  */
 static void count_repetition(fz_job_progress *p) {
-  if (p->step_taken_up > 0) p->checkpoint_cost += fz_job_now() - p->step_taken_up;
+  if (p->step_taken_up > 0) p->checkpoint_cost += fz_clock_seconds() - p->step_taken_up;
   p->step_taken_up = 0;
 }
 
@@ -60,7 +61,7 @@ static fz_status step(fz_job *job, fz_job_progress *p, fz_error *err) {
     st = fz_job_try_checkpoint(job, p, err);
     if (st != FZ_OK) return st;
     if (!p->checkpoints.times) fz_log(FZ_LOG_DETAIL, "checkpoint inside step %lld", (long long)p->steps + 1);
-    p->step_taken_up = fz_job_now();
+    p->step_taken_up = fz_clock_seconds();
   }
   p->step_taken_up = 0;
   return st;
@@ -71,9 +72,9 @@ static fz_status loop(fz_job *job, fz_job_progress *p, fz_error *err) {
   while (job->run->phase != FZ_RUN_COMPLETE) {
     char what[80];
     fz_job_describe(job->run, what, sizeof what);
-    double began = fz_job_now();
+    double began = fz_clock_seconds();
     st = step(job, p, err);
-    if (st == FZ_OK) st = after_step(job, p, what, fz_job_now() - began, err);
+    if (st == FZ_OK) st = after_step(job, p, what, fz_clock_seconds() - began, err);
     if (st != FZ_OK) return st;
     if (fz_mpi_any(job->comm, fz_io_stop_requested(job->stop))) return stop_now(job, p, err);
     if (job->run->phase == FZ_RUN_COMPLETE)
@@ -87,7 +88,7 @@ static fz_status loop(fz_job *job, fz_job_progress *p, fz_error *err) {
 
 static fz_status begin(fz_job *job, fz_job_progress *p, fz_error *err) {
   bool found;
-  p->began = p->last_checkpoint = fz_job_now();
+  p->began = p->last_checkpoint = fz_clock_seconds();
   fz_status st = fz_job_resume(job, p, &found, err);
   if (st != FZ_OK) return st;
   p->fraction_at_start = fz_run_fraction(job->run);

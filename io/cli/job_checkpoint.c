@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/instruction_set.h"
 #include "core/log.h"
 #include "io/checkpoint.h"
@@ -19,14 +20,14 @@ static void list_scalars(fz_job *job, fz_job_progress *p, fz_state_list *list) {
 
 fz_status fz_job_write_checkpoint(fz_job *job, fz_job_progress *p, fz_error *err) {
   fz_state_list list = {0};
-  double began = fz_job_now();
+  double began = fz_clock_seconds();
   list_scalars(job, p, &list);
   fz_run_arrays(job->run, &list);
   fz_status st = fz_mpi_agree(job->comm, p->records ? fz_io_records_sync(p->records, err) : FZ_OK, err);
   if (st == FZ_OK) st = fz_io_checkpoint_write(job->comm, job->run_dir, p->steps, &list, err);
   fz_state_clear(&list);
   if (st == FZ_OK) p->generation = p->steps;
-  p->last_checkpoint = fz_job_now();
+  p->last_checkpoint = fz_clock_seconds();
   p->checkpoint_cost = p->last_checkpoint - began;
   return st;
 }
@@ -37,7 +38,7 @@ fz_status fz_job_try_checkpoint(fz_job *job, fz_job_progress *p, fz_error *err) 
   bool refused = st == FZ_EIO;
   if (fz_mpi_rank(job->comm) == 0) {
     int before = p->checkpoints.times;
-    st = fz_trouble_note(&p->checkpoints, st, &why, fz_job_now());
+    st = fz_trouble_note(&p->checkpoints, st, &why, fz_clock_seconds());
     if (refused) st = fz_trouble_folder(job->run_dir, &why);
     if (st == FZ_OK && (before == 0) != (p->checkpoints.times == 0)) st = fz_job_tell_status(job, p, &why);
   } else if (refused) {
@@ -50,7 +51,7 @@ fz_status fz_job_try_checkpoint(fz_job *job, fz_job_progress *p, fz_error *err) 
 bool fz_job_interval_is_over(const fz_job *job, const fz_job_progress *p) {
   double interval = job->checkpoint_interval, cost = p->checkpoint_cost / SHARE_FOR_CHECKPOINTS;
   if (interval < 0) interval = fmin(LONGEST_INTERVAL, fmax(SHORTEST_INTERVAL, cost));
-  return fz_job_now() - p->last_checkpoint >= interval;
+  return fz_clock_seconds() - p->last_checkpoint >= interval;
 }
 
 bool fz_job_checkpoint_due(const fz_job *job, const fz_job_progress *p) {

@@ -11,7 +11,7 @@
 
 enum { FZ_JOB_PARAMETERS_MAX = 4096 };
 
-/* Times in seconds of fz_job_now. */
+/* Times in seconds of core/clock.h. */
 typedef struct fz_job_progress {
   fz_io_records *records;
   int64_t steps, generation;
@@ -24,12 +24,6 @@ typedef struct fz_job_progress {
   char parameters[FZ_JOB_PARAMETERS_MAX];
   char instruction_set[32];
 } fz_job_progress;
-
-static inline double fz_job_now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /** Take up the checkpoint of the folder; *found false: there is none, and the run is as it was.
  *  calls   collective, first of all.  fails FZ_EINVAL when it is of other parameters; FZ_EIO, FZ_ENOMEM */

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "io/cli/job_private.h"
 #include "io/json.h"
@@ -25,7 +26,7 @@ void fz_job_describe(const fz_run *run, char *text, size_t n) {
 
 static double seconds_left(const fz_job *job, const fz_job_progress *p) {
   double done = fz_run_fraction(job->run) - p->fraction_at_start, left = 1 - fz_run_fraction(job->run);
-  return done > 1e-3 ? (fz_job_now() - p->began) * left / done : -1;
+  return done > 1e-3 ? (fz_clock_seconds() - p->began) * left / done : -1;
 }
 
 /* Mean over the images scored so far. */
@@ -42,16 +43,16 @@ static double captured_share(const fz_dataset *data) {
 void fz_job_report(const fz_job *job, fz_job_progress *p, const char *what) {
   const fz_run *run = job->run;
   int64_t place = (run->phase * FZ_RUN_STARTS_MAX + run->start) * 100 + run->rung + run->pass;
-  if (place == p->place && fz_job_now() - p->last_report < REPORT_EVERY) return;
+  if (place == p->place && fz_clock_seconds() - p->last_report < REPORT_EVERY) return;
   char left[40] = "", captured[40] = "";
   if (run->settings.marginalization == FZ_MARGINALIZATION_ADAPTIVE)
     snprintf(captured, sizeof captured, ", captured %.4f", captured_share(run->data));
   double seconds = seconds_left(job, p);
   if (seconds >= 0) snprintf(left, sizeof left, ", about %.0f s left", seconds);
   fz_log(FZ_LOG_INFO, "%-28s gain %8.3f per image%s, %3.0f %%, %.0f s%s", what, run->last_gain, captured,
-         100 * fz_run_fraction(run), fz_job_now() - p->began, left);
+         100 * fz_run_fraction(run), fz_clock_seconds() - p->began, left);
   p->place = place;
-  p->last_report = fz_job_now();
+  p->last_report = fz_clock_seconds();
 }
 
 void fz_job_report_resumption(const fz_job_progress *p, const char *what) {
@@ -73,19 +74,19 @@ fz_status fz_job_write_status(const fz_job *job, fz_job_progress *p, fz_io_run_s
                         .step = step,
                         .message = message[0] ? message : p->checkpoints.text,
                         .fraction = fz_run_fraction(job->run),
-                        .seconds_elapsed = fz_job_now() - p->began,
+                        .seconds_elapsed = fz_clock_seconds() - p->began,
                         .seconds_left = seconds_left(job, p),
                         .checkpoint = p->generation ? p->generation : -1,
                         .ranks = fz_mpi_size(job->comm)};
-  p->last_status = fz_job_now();
+  p->last_status = fz_clock_seconds();
   fz_status st = fz_io_run_status_write(job->run_dir, &s, err);
-  p->status_cost = fz_job_now() - p->last_status;
+  p->status_cost = fz_clock_seconds() - p->last_status;
   return st;
 }
 
 fz_status fz_job_tell_status(const fz_job *job, fz_job_progress *p, fz_error *err) {
-  fz_status st =
-      fz_trouble_note(&p->status_file, fz_job_write_status(job, p, FZ_RUN_RUNNING, FZ_OK, "", err), err, fz_job_now());
+  fz_status st = fz_trouble_note(&p->status_file, fz_job_write_status(job, p, FZ_RUN_RUNNING, FZ_OK, "", err), err,
+                                 fz_clock_seconds());
   return st == FZ_OK && p->status_file.times > 0 ? fz_trouble_folder(job->run_dir, err) : st;
 }
 
@@ -108,7 +109,8 @@ static fz_status append_record(const fz_job *job, fz_job_progress *p, const char
 }
 
 fz_status fz_job_keep_records(const fz_job *job, fz_job_progress *p, const char *what, double seconds, fz_error *err) {
-  fz_status st = fz_trouble_note(&p->records_kept, append_record(job, p, what, seconds, err), err, fz_job_now());
-  if (st != FZ_OK || fz_job_now() - p->last_status <= fmax(STATUS_EVERY, p->status_cost / SHARE_FOR_STATUS)) return st;
+  fz_status st = fz_trouble_note(&p->records_kept, append_record(job, p, what, seconds, err), err, fz_clock_seconds());
+  if (st != FZ_OK || fz_clock_seconds() - p->last_status <= fmax(STATUS_EVERY, p->status_cost / SHARE_FOR_STATUS))
+    return st;
   return fz_job_tell_status(job, p, err);
 }

@@ -1,7 +1,7 @@
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "io/cli/mra.h"
@@ -15,12 +15,6 @@ typedef struct solver {
   fz_mra_curve *curve;
   double seconds;
 } solver;
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static bool grow(fz_mra_curve *c) {
   double **column[] = {&c->passes, &c->seconds, &c->value, &c->error, &c->density_error};
@@ -64,9 +58,9 @@ static fz_status loop(solver *s, fz_mra_end *end, fz_error *err) {
   fz_status st;
   FZ_TRY(look(s, err));
   for (;;) {
-    double pass = floor(fz_optimizer_passes(s->o)), began = now();
+    double pass = floor(fz_optimizer_passes(s->o)), began = fz_clock_seconds();
     FZ_TRY(fz_optimizer_step(s->o, err));
-    s->seconds += now() - began;
+    s->seconds += fz_clock_seconds() - began;
     if (floor(fz_optimizer_passes(s->o)) == pass) continue;
     FZ_TRY(look(s, err));
     *end = has_converged(s) ? FZ_MRA_CONVERGED : FZ_MRA_MAX_PASSES;

@@ -32,7 +32,4 @@ typedef struct fz_plan_rehearsal {
 fz_status fz_plan_rehearse(fz_mpi *comm, fz_dataset *data, const fz_run_settings *settings, double budget,
                            int64_t most_bytes, fz_plan_rehearsal *out, fz_error *err);
 
-/** Seconds on a steady clock. */
-double fz_plan_clock(void);
-
 #endif

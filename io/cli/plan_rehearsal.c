@@ -2,6 +2,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/clock.h"
 #include "core/memory.h"
 #include "io/cli/plan_rates.h"
 #include "model/resample.h"
@@ -24,12 +25,6 @@ typedef struct rehearsal {
   int64_t *tile, *words;
   double *moments;
 } rehearsal;
-
-double fz_plan_clock(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int64_t images_in(const fz_dataset *data, int64_t tiles) {
   return data->tile_first[tiles];
@@ -83,9 +78,9 @@ static void close_place(rehearsal *r) {
 }
 
 static fz_status timed(rehearsal *r, int64_t tiles, double *seconds, fz_error *err) {
-  double began = fz_plan_clock();
+  double began = fz_clock_seconds();
   fz_status st = r->objective->evaluate(r->objective->self, r->w, r->tile, tiles, r->words, err);
-  *seconds = fz_plan_clock() - began;
+  *seconds = fz_clock_seconds() - began;
   return st;
 }
 
@@ -120,10 +115,10 @@ static fz_status time_climb(rehearsal *r, int rung, double budget, fz_plan_rates
   options.seed = r->settings.seed + (uint64_t)rung;
   fz_optimizer *o = NULL;
   fz_status st = fz_optimizer_create(r->settings.kind, r->objective, &options, r->w, &o, err);
-  double began = fz_plan_clock(), spent = 0, evaluations = 0;
+  double began = fz_clock_seconds(), spent = 0, evaluations = 0;
   for (int i = 0; st == FZ_OK && i < STEPS && spent < budget; i++) {
     st = fz_optimizer_step(o, err);
-    spent = fz_plan_clock() - began;
+    spent = fz_clock_seconds() - began;
   }
   if (st == FZ_OK) {
     bool batches = r->settings.kind->takes & FZ_TAKES_BATCH;
@@ -142,13 +137,13 @@ static fz_status time_climb(rehearsal *r, int rung, double budget, fz_plan_rates
 /* A refinement pass has two evaluations and three solutions. */
 static fz_status time_refinement(rehearsal *r, fz_plan_rates *rates, fz_error *err) {
   const fz_objective *f = r->objective;
-  double began = fz_plan_clock(), *w = fz_alloc(f->dim, sizeof *w);
+  double began = fz_clock_seconds(), *w = fz_alloc(f->dim, sizeof *w);
   if (!w) return fz_fail(err, FZ_ENOMEM, "no memory for a map");
   memcpy(w, r->w, sizeof *w * (size_t)f->dim);
   f->moments(f->self, r->words, r->moments);
   fz_status st = f->maximize(f->self, r->moments, (double)f->images(f->self, r->words),
                              r->settings.optimizer.full_iterations, w, err);
-  rates->update = 1.5 * (fz_plan_clock() - began);
+  rates->update = 1.5 * (fz_clock_seconds() - began);
   if (st == FZ_OK && !r->settings.initial) memcpy(r->w, w, sizeof *w * (size_t)f->dim);
   fz_free(&w);
   return st;
@@ -164,19 +159,19 @@ static fz_status time_polish(rehearsal *r, fz_plan_rates *rates, fz_error *err) 
   int64_t scored = 0;
   for (int64_t i = 0; i < r->data->table->n; i++) scored += r->data->state[i].visited > 0;
   if (!scored || r->m != fz_work_box(spec.kmax)) return FZ_OK;
-  double began = fz_plan_clock();
+  double began = fz_clock_seconds();
   fz_polish_report report;
   fz_status st = fz_mpi_polish(r->host.comm, r->data, &spec, (fz_mpi_pause){0}, NULL, &report, err);
-  rates->image = (fz_plan_clock() - began) * r->settings.threads / (double)scored;
+  rates->image = (fz_clock_seconds() - began) * r->settings.threads / (double)scored;
   rates->measured = st == FZ_OK;
   return st;
 }
 
 static fz_status time_place(rehearsal *r, double budget, fz_plan_rates *rates, fz_error *err) {
-  double began = fz_plan_clock();
+  double began = fz_clock_seconds();
   fz_status st;
   FZ_TRY(open_place(r, &rates->place, err));
-  rates->open = fz_plan_clock() - began;
+  rates->open = fz_clock_seconds() - began;
   rates->n_blocks = r->stage->engine.n_pose_blocks;
   FZ_TRY(time_evaluation(r, budget, rates, err));
   if (rates->place.phase == FZ_RUN_CLIMB)
@@ -206,9 +201,9 @@ static double time_sums(void) {
   int64_t *a = fz_alloc(SUMMED, sizeof *a), *b = fz_alloc(SUMMED, sizeof *b);
   double seconds = 1e9;
   for (int turn = 0; a && b && turn < 3; turn++) {
-    double began = fz_plan_clock();
+    double began = fz_clock_seconds();
     for (ptrdiff_t i = 0; i < SUMMED; i++) a[i] += b[i] + turn;
-    seconds = fmin(seconds, fz_plan_clock() - began);
+    seconds = fmin(seconds, fz_clock_seconds() - began);
   }
   bool done = a && b && a[SUMMED - 1] >= 0;
   fz_free(&a);
@@ -221,7 +216,7 @@ fz_status fz_plan_rehearse(fz_mpi *comm, fz_dataset *data, const fz_run_settings
   fz_run_place place[FZ_RUN_PLACES];
   rehearsal r = {.data = data, .settings = *settings, .host = {.comm = comm}};
   const fz_plan_rates *last = NULL;
-  double began = fz_plan_clock();
+  double began = fz_clock_seconds();
   fz_status st = FZ_OK;
   r.view = fz_mpi_run_host_view(&r.host);
   out->n = fz_run_places(settings, place) - 1; /* writing is not among them */
@@ -236,7 +231,7 @@ fz_status fz_plan_rehearse(fz_mpi *comm, fz_dataset *data, const fz_run_settings
   for (int i = 0; i < out->n && st == FZ_OK; i++) {
     fz_plan_rates *rates = &out->rates[i];
     *rates = (fz_plan_rates){.place = place[i]};
-    double left = budget - (fz_plan_clock() - began);
+    double left = budget - (fz_clock_seconds() - began);
     fz_run_memory memory;
     FZ_TRY(fz_run_memory_at(&r.settings, data, 1, &place[i], &memory, err));
     bool possible = fz_run_memory_total(&memory) < most_bytes;
@@ -259,6 +254,6 @@ done:
   close_place(&r);
   fz_free(&r.w);
   fz_free(&r.tile);
-  out->seconds = fz_plan_clock() - began;
+  out->seconds = fz_clock_seconds() - began;
   return st;
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/memory.h"
 #include "io/cli/plan_rates.h"
 #include "mpi/dataset.h"
@@ -54,10 +55,10 @@ fz_status fz_plan_sample_take(fz_mpi *comm, const fz_particles *table, const fz_
     out->table.particle[i].subset = 0; /* both halves are wanted of few images, too */
   }
   fz_images source = {.self = out, .n = n, .box = images->box, .read = read_rows};
-  double began = fz_plan_clock();
+  double began = fz_clock_seconds();
   FZ_TRY(fz_mpi_dataset_scan(comm, &out->table, &source, mask_radius_px, (fz_mpi_pause){0}, &out->data, fault, err));
   fill_groups(&out->data);
-  out->scan_seconds = fz_plan_clock() - began;
+  out->scan_seconds = fz_clock_seconds() - began;
   st = fz_dataset_cut(&out->data, fault, tile_size, seed, err);
   if (st == FZ_OK && out->data.n == 0)
     st = fz_fail(err, FZ_EINPUT, "none of the %lld images looked at is usable: see frazil check", (long long)n);

@@ -2,7 +2,7 @@
  * the test of a pointer.  Numbers for reports: no arithmetic reads them. */
 #ifndef FZ_ESTEP_PROFILE_H
 #define FZ_ESTEP_PROFILE_H
-#include <time.h>
+#include "core/clock.h"
 
 typedef enum fz_engine_phase {
   FZ_PHASE_LOAD,       /* the tile's images made ready */
@@ -24,10 +24,7 @@ typedef struct fz_engine_profile {
 
 /** Beginning of a phase; 0 without a profile. */
 static inline double fz_profile_now(const fz_engine_profile *profile) {
-  struct timespec t;
-  if (!profile) return 0;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+  return profile ? fz_clock_seconds() : 0;
 }
 
 /** End of a phase that began at `since`; returns the present, the beginning of the next. */

@@ -13,6 +13,7 @@
 #include "io/run_dir.h"
 #include "io/stack_fill.h"
 #include "model/forward.h"
+#include "model/noise.h"
 #include "model/phantom.h"
 #include "model/simulation.h"
 #include "mpi/reduce.h"
@@ -21,9 +22,8 @@ static const fz_command page = {
     .name = "simulate",
     .summary = "make a particle stack with known poses from a map, an atomic model or a phantom",
     .description =
-        "Projects maps at random or given poses, applies the CTF, shifts the particles, adds white noise and "
-        "normalizes "
-        "the background as RELION expects (mean 0, standard deviation 1, protein bright). Several maps, models or "
+        "Projects maps at random or given poses, applies the CTF, shifts the particles, adds noise and normalizes the "
+        "background as RELION expects (mean 0, standard deviation 1, protein bright). Several maps, models or "
         "phantoms make a mixture: their order, maps first, then models, then phantoms, gives the class numbers.\n"
         "\n"
         "Written to the output folder: particles.mrcs; particles.star, with poses and origins set to 0; truth.star, "
@@ -32,13 +32,17 @@ static const fz_command page = {
         "the noise's standard deviation; parameters.yaml.\n"
         "\n"
         "SNR is the variance of the clean image with CTF over the whole box, averaged over images, divided by the "
-        "variance of the noise per pixel. Every particle is a function of the seed and its number: the files are "
-        "the same bytes on any number of ranks.",
+        "variance of the noise per pixel. The noise is white, or, with --noise-falloff A, has the power spectrum "
+        "c [1 / (1 + (k A)^2) + 0.2] at the spatial frequency k (1/Angstrom); c leaves the variance per pixel as it "
+        "is. With --junk a share of the particles shows noise only: their rows in truth.star have frazilJunk 1 and "
+        "poses that mean nothing; the other particles, and the noise, are the same as without. Every particle is a "
+        "function of the seed and its number: the files are the same bytes on any number of ranks.",
     .examples =
         "  frazil simulate --output sim\n"
         "  frazil simulate --map ribosome.mrc --box 64 --n 5000 --snr 0.05 --output sim\n"
         "  frazil simulate --phantom asymmetric --phantom open --class-weight 2 --class-weight 1 --output mix\n"
-        "  mpirun -n 8 frazil simulate --atoms 6vxx.pdb --pixel-size 2.5 --view-peak 0,90,20 --output side\n",
+        "  mpirun -n 8 frazil simulate --atoms 6vxx.pdb --pixel-size 2.5 --view-peak 0,90,20 --output side\n"
+        "  frazil simulate --phantom protein --noise-falloff 40 --junk 0.2 --output hard\n",
 };
 
 typedef struct settings {
@@ -46,7 +50,7 @@ typedef struct settings {
   fz_map_sources sources;
   fz_option_list class_weights, peaks;
   int64_t n, seed;
-  double snr, shift_sd_A, uniform, mask_diameter_A;
+  double snr, falloff_A, junk, shift_sd_A, uniform, mask_diameter_A;
   double defocus_min_A, defocus_max_A, astigmatism_A, voltage_kV, cs_mm, contrast;
   bool no_ctf, no_noise;
 } settings;
@@ -59,6 +63,7 @@ typedef struct job {
   fz_map map[FZ_SIMULATION_CLASSES];
   int n_maps, box;
   int64_t n;
+  fz_noise *noise;
   double noise_sd, radius_px;
   double *pixels; /* [box][box] */
 } job;
@@ -74,6 +79,8 @@ static fz_status check_settings(const settings *s, fz_error *err) {
     return fz_fail(err, FZ_EINVAL, "--defocus-max %g is below --defocus-min %g", s->defocus_max_A, s->defocus_min_A);
   if (s->poses && s->peaks.n > 0)
     return fz_fail(err, FZ_EINVAL, "--poses and --view-peak exclude each other: poses are either given or drawn");
+  if (s->no_noise && (s->junk > 0 || s->falloff_A > 0))
+    return fz_fail(err, FZ_EINVAL, "--no-noise leaves nothing for %s", s->junk > 0 ? "--junk" : "--noise-falloff");
   return FZ_OK;
 }
 
@@ -130,12 +137,15 @@ static fz_status prepare(settings *s, job *j, fz_error *err) {
       .defocus_max_A = s->defocus_max_A,
       .astigmatism_A = s->astigmatism_A,
       .n_classes = j->n_maps,
+      .junk_share = s->junk,
       .optics = {s->voltage_kV, s->cs_mm, s->contrast, pixel_A, j->box, false, !s->no_ctf, "opticsGroup1"}};
   for (int i = 0; i < s->peaks.n; i++) FZ_TRY(fz_views_add(&j->simulation.views, s->peaks.item[i], err));
   FZ_TRY(read_class_weights(s, &j->simulation, err));
   if (s->poses) FZ_TRY(read_poses(s, j, err));
   if (j->n == 0) j->n = 1000;
   j->pixels = fz_alloc((ptrdiff_t)j->box * j->box, sizeof *j->pixels);
+  j->noise = fz_noise_create(j->box, pixel_A, s->falloff_A);
+  if (!j->noise) fz_free(&j->pixels);
   for (int c = 0; c < j->n_maps && j->pixels; c++)
     if (!(j->forward[c] = fz_forward_create(&j->map[c]))) fz_free(&j->pixels);
   if (!j->pixels) st = fz_fail(err, FZ_ENOMEM, "no memory for projections of maps of %d voxels", j->box);
@@ -149,6 +159,7 @@ static void clear_job(job *j) {
     fz_map_clear(&j->map[c]);
   }
   fz_io_particles_destroy(&j->given);
+  fz_noise_destroy(&j->noise);
   fz_free(&j->pixels);
 }
 
@@ -185,9 +196,12 @@ static fz_status make_image(void *context, int64_t i, float *pixels, fz_error *e
   int c;
   (void)err;
   fz_simulation_particle(&j->simulation, i, &q, &c);
-  fz_forward_image(j->forward[c], &q, optics, optics->pixel_A, j->pixels);
+  if (fz_simulation_is_junk(&j->simulation, i))
+    memset(j->pixels, 0, (size_t)size * sizeof *j->pixels);
+  else
+    fz_forward_image(j->forward[c], &q, optics, optics->pixel_A, j->pixels);
   if (j->noise_sd > 0) {
-    fz_simulation_add_noise(j->simulation.seed, i, j->noise_sd, size, j->pixels);
+    fz_noise_add(j->noise, j->simulation.seed, i, j->noise_sd, j->pixels);
     fz_simulation_normalize(j->box, j->radius_px, j->pixels);
   }
   for (ptrdiff_t r = 0; r < size; r++) pixels[r] = (float)j->pixels[r];
@@ -219,8 +233,9 @@ static fz_status write_stars(const settings *s, const job *j, fz_error *err) {
   fz_io_particles *file = NULL;
   table.particle = fz_alloc((ptrdiff_t)j->n, sizeof *table.particle);
   double *class_number = fz_alloc((ptrdiff_t)j->n, sizeof *class_number);
+  double *junk = fz_alloc((ptrdiff_t)j->n, sizeof *junk);
   fz_particle *blank = fz_alloc((ptrdiff_t)j->n, sizeof *blank);
-  if (!stack_path || !table.particle || !class_number || !blank) {
+  if (!stack_path || !table.particle || !class_number || !junk || !blank) {
     st = fz_fail(err, FZ_ENOMEM, "no memory for %lld particles", (long long)j->n);
     goto done;
   }
@@ -228,20 +243,24 @@ static fz_status write_stars(const settings *s, const job *j, fz_error *err) {
     int c;
     fz_simulation_particle(&j->simulation, i, &table.particle[i], &c);
     class_number[i] = c + 1;
+    junk[i] = fz_simulation_is_junk(&j->simulation, i);
   }
   snprintf(comment, sizeof comment, "frazil %s simulate, seed %lld", fz_version(), (long long)s->seed);
   FZ_TRY(fz_io_particles_from_table(&table, NULL, &file, err));
   fz_io_particles_output poses = {.pose = blank, .comment = comment};
   FZ_TRY(fz_io_path_join(path, s->output, "particles.star", err));
   FZ_TRY(fz_io_particles_write(file, path, &poses, err));
-  fz_io_particles_column classes = {.label = "rlnClassNumber", .number = class_number};
-  fz_io_particles_output truth = {
-      .pose = table.particle, .columns = j->n_maps > 1, .column = &classes, .comment = comment};
+  fz_io_particles_column columns[2];
+  fz_io_particles_output truth = {.pose = table.particle, .column = columns, .comment = comment};
+  if (s->junk > 0) columns[truth.columns++] = (fz_io_particles_column){.label = "frazilJunk", .number = junk};
+  if (j->n_maps > 1)
+    columns[truth.columns++] = (fz_io_particles_column){.label = "rlnClassNumber", .number = class_number};
   FZ_TRY(fz_io_path_join(path, s->output, "truth.star", err));
   FZ_TRY(fz_io_particles_write(file, path, &truth, err));
 done:
   fz_io_particles_destroy(&file);
   fz_free(&blank);
+  fz_free(&junk);
   fz_free(&class_number);
   fz_free(&table.particle);
   fz_free(&stack_path);
@@ -287,7 +306,10 @@ fz_status fz_cmd_simulate(fz_mpi *comm, int argc, char **argv, fz_error *err) {
        .help = "Atomic model (PDB or mmCIF), centred on its mass; hydrogen and water are left out, alternate locations "
                "count with their occupancies, the first model is taken."},
       {"phantom", FZ_OPTION_LIST, &s.sources.phantoms, .metavar = "NAME",
-       .help = "Built-in object without symmetry: asymmetric, open (its second conformation) or rod."},
+       .help = "Built-in object: asymmetric, open (its second conformation), rod, protein (a fine chain), dipole (no "
+               "density "
+               "in all; only high frequencies tell the pose), axial (six subunits about z that differ a little), "
+               "octahedral (a cage with exact symmetry 432) or onion (shells: no pose can be found)."},
       {"class-weight", FZ_OPTION_LIST, &s.class_weights, .metavar = "W",
        .help =
            "Share of a map in the mixture, one per map in class order; any positive numbers. Equal when not given."},
@@ -301,6 +323,11 @@ fz_status fz_cmd_simulate(fz_mpi *comm, int argc, char **argv, fz_error *err) {
        .help = "Number of particles. 0 means as many as --poses lists, or 1000."},
       {"snr", FZ_OPTION_REAL, &s.snr, .default_text = "0.1", .minimum = 1e-9, .maximum = 1e9, .metavar = "RATIO",
        .help = "Variance of the clean image with CTF over that of the noise."},
+      {"noise-falloff", FZ_OPTION_REAL, &s.falloff_A, .minimum = 0, .maximum = 1e6, .metavar = "A",
+       .help = "Coloured noise, of the power 1 / (1 + (k A)^2) + 0.2 at the frequency k in 1/Angstrom, scaled to the "
+               "variance of white noise. 0 means white."},
+      {"junk", FZ_OPTION_REAL, &s.junk, .minimum = 0, .maximum = 1, .metavar = "SHARE",
+       .help = "Share of particles that show noise only, frazilJunk 1 in truth.star."},
       {"no-noise", FZ_OPTION_FLAG, &s.no_noise,
        .help = "Clean images: no noise and no normalization; truth.mrc then is the map itself."},
       {"mask-diameter", FZ_OPTION_REAL, &s.mask_diameter_A, .minimum = 0, .maximum = 1e6, .metavar = "A",

@@ -52,6 +52,11 @@ void fz_simulation_particle(const fz_simulation *s, int64_t i, fz_particle *q, i
   *class_index = draw_class(s, &kind);
 }
 
+bool fz_simulation_is_junk(const fz_simulation *s, int64_t i) {
+  fz_random junk = fz_random_stream(s->seed, FZ_PURPOSE_SIM_POSE, 2, (uint64_t)i);
+  return fz_random_uniform(&junk) < s->junk_share;
+}
+
 void fz_simulation_add_noise(uint64_t seed, int64_t i, double deviation, ptrdiff_t count, double *pixels) {
   fz_random random = fz_random_stream(seed, FZ_PURPOSE_SIM_NOISE, 0, (uint64_t)i);
   for (ptrdiff_t r = 0; r < count; r++) pixels[r] += deviation * fz_random_normal(&random);

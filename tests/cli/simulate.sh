@@ -57,6 +57,27 @@ ATOM      3  ZN   ZN A   3       0.000  30.000   0.000  1.00 20.00          ZN
 END
 "$FRAZIL" --log warn simulate --atoms tri.pdb --n 2 --output atoms >/dev/null
 
+# Coloured noise and junk: the same bytes on any number of ranks, rows marked, particles that are none of it untouched.
+options=(simulate --phantom protein --box 24 --n 40 --seed 5)
+"$FRAZIL" --log warn "${options[@]}" --output white >/dev/null
+"$FRAZIL" --log warn "${options[@]}" --noise-falloff 40 --junk 0.3 --output hard1 >/dev/null
+ranks 3 "${options[@]}" --noise-falloff 40 --junk 0.3 --output hard3 >/dev/null
+for file in particles.mrcs particles.star truth.star truth.mrc; do cmp "hard1/$file" "hard3/$file" || fail "$file of junk"; done
+cmp white/truth.mrc hard1/truth.mrc || fail "colour changes the noise's variance"
+cmp white/particles.star hard1/particles.star || fail "junk is given away"
+grep -q frazilJunk white/truth.star && fail "a column frazilJunk without junk"
+grep -q frazilJunk hard1/truth.star || fail "no column frazilJunk"
+awk '/@particles.mrcs/ {n++; junk += $NF} END {exit !(n == 40 && junk > 3 && junk < 24)}' hard1/truth.star || fail "share of junk"
+"$FRAZIL" --log warn "${options[@]}" --junk 0.3 --output junk >/dev/null
+image=$((24 * 24 * 4)) row=0
+for flag in $(awk '/@particles.mrcs/ {print $NF}' junk/truth.star); do
+  same=0
+  cmp -s -n $image -i $((1024 + row * image)) white/particles.mrcs junk/particles.mrcs || same=1
+  [ "$same" = "$flag" ] || fail "image $row: junk $flag, changed $same"
+  row=$((row + 1))
+done
+
+expect_error "--no-noise leaves nothing for --junk" --no-noise --junk 0.1
 expect_error "there is no phantom 'cube'" --phantom cube
 expect_error "--class-weight is given 1 times for 2 maps" --phantom rod --phantom open --class-weight 1
 expect_error "--class-weight: '0' is not a number above 0" --class-weight 0

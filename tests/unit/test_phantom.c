@@ -77,6 +77,8 @@ static void images_follow_the_closed_form(void **state) {
   (void)state;
   assert_true(image_error("asymmetric", 32) < 3e-3);
   assert_true(image_error("rod", 48) < 3e-3);
+  assert_true(image_error("protein", 32) < 3e-3);
+  assert_true(image_error("axial", 32) < 3e-3);
   assert_true(image_error("open", 45) < 3e-3); /* odd box: centre at voxel 22 */
   assert_int_equal(fz_memory_blocks(), 0);
 }
@@ -146,19 +148,115 @@ static void shapes(void **state) {
   assert_int_equal(fz_memory_blocks(), 0);
 }
 
+/* Correlation of a density with itself turned, over space: sums of products of Gaussians have a closed form. */
+static double likeness(const char *name, const fz_rotation *turn) {
+  fz_gaussians g;
+  double turned = 0, same = 0;
+  assert_int_equal(fz_phantom_make(name, 192, 16, &g, NULL), FZ_OK);
+  for (ptrdiff_t i = 0; i < g.n; i++) {
+    double at[3];
+    fz_rotation_apply(turn, g.item[i].at_A, at);
+    for (ptrdiff_t j = 0; j < g.n; j++) {
+      const fz_gaussian *b = &g.item[j];
+      double variance = g.item[i].width_A * g.item[i].width_A + b->width_A * b->width_A, turned2 = 0, same2 = 0;
+      for (int c = 0; c < 3; c++) {
+        turned2 += pow(at[c] - b->at_A[c], 2);
+        same2 += pow(g.item[i].at_A[c] - b->at_A[c], 2);
+      }
+      double weight = g.item[i].weight * b->weight * pow(variance, -1.5);
+      turned += weight * exp(-turned2 / (2 * variance));
+      same += weight * exp(-same2 / (2 * variance));
+    }
+  }
+  fz_gaussians_clear(&g);
+  return turned / same;
+}
+
+static double likeness_turned(const char *name, double x, double y, double z) {
+  double degree = PI / 180, axis[3] = {x * degree, y * degree, z * degree};
+  fz_rotation turn = fz_rotation_from_vector(axis);
+  return likeness(name, &turn);
+}
+
+static void cage_has_the_octahedral_group_and_no_more(void **state) {
+  (void)state;
+  double third = 120 / sqrt(3); /* about (1, 1, 1) */
+  assert_true(fabs(likeness_turned("octahedral", 0, 0, 90) - 1) < 1e-12);
+  assert_true(fabs(likeness_turned("octahedral", 90, 0, 0) - 1) < 1e-12);
+  assert_true(fabs(likeness_turned("octahedral", third, third, third) - 1) < 1e-12);
+  assert_true(likeness_turned("octahedral", 0, 0, 45) < 0.8);
+  assert_true(likeness_turned("octahedral", 20, 0, 0) < 0.8);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
+/* A sixth of a turn hardly changes the ring, though none leaves it as it is; any other turn changes it. */
+static void ring_is_nearly_symmetric(void **state) {
+  (void)state;
+  for (int i = 1; i < 6; i++) {
+    double alike = likeness_turned("axial", 0, 0, 60 * i);
+    assert_true(alike > 0.9 && alike < 0.99);
+  }
+  assert_true(likeness_turned("axial", 0, 0, 30) < 0.8);
+  assert_true(likeness_turned("axial", 180, 0, 0) < 0.8);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
+static void only_the_onion_looks_alike_from_everywhere(void **state) {
+  (void)state;
+  assert_true(fabs(likeness_turned("onion", 50, -70, 20) - 1) < 1e-12);
+  assert_true(likeness_turned("protein", 50, -70, 20) < 0.9);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
+/* Mean of |rho^|^2 over directions, between two shells of the box. */
+static double power(const fz_gaussians *g, double box_A, int first, int last) {
+  fz_random random = fz_random_stream(6, FZ_PURPOSE_TEST, 0, 0);
+  double sum = 0;
+  int n = 0;
+  for (int shell = first; shell <= last; shell++)
+    for (int t = 0; t < 200; t++, n++) {
+      fz_rotation r = fz_rotation_random(&random);
+      double k[3];
+      for (int c = 0; c < 3; c++) k[c] = shell / box_A * r.m[2][c];
+      sum += pow(cabs(fz_gaussians_transform(g, k)), 2);
+    }
+  return sum / n;
+}
+
+static void dipole_has_no_density_and_a_gap_in_its_spectrum(void **state) {
+  (void)state;
+  fz_gaussians g;
+  double sum = 0, size = 0, box_A = 192;
+  assert_int_equal(fz_phantom_make("dipole", box_A, 12, &g, NULL), FZ_OK);
+  for (ptrdiff_t j = 0; j < g.n; j++) {
+    sum += g.item[j].weight;
+    size += fabs(g.item[j].weight);
+  }
+  assert_true(fabs(sum) < 1e-13 * size);
+  double body = power(&g, box_A, 1, 2), gap = power(&g, box_A, 4, 6), fine = power(&g, box_A, 9, 13);
+  assert_true(body > 10 * fine && fine > 3 * gap);
+  fz_gaussians_clear(&g);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
 static void unknown_names_are_refused(void **state) {
   (void)state;
   fz_gaussians g;
   fz_error err = {0};
   assert_int_equal(fz_phantom_make("sphere", 100, 4, &g, &err), FZ_EINVAL);
   assert_non_null(strstr(err.text, "'sphere'"));
-  assert_non_null(strstr(err.text, "asymmetric, open, rod"));
+  assert_non_null(strstr(err.text, "asymmetric, open, rod, protein, dipole, axial, octahedral, onion"));
   assert_int_equal(fz_memory_blocks(), 0);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(images_follow_the_closed_form),
-                                     cmocka_unit_test(image_is_the_sum_along_z), cmocka_unit_test(shapes),
+                                     cmocka_unit_test(image_is_the_sum_along_z),
+                                     cmocka_unit_test(shapes),
+                                     cmocka_unit_test(cage_has_the_octahedral_group_and_no_more),
+                                     cmocka_unit_test(ring_is_nearly_symmetric),
+                                     cmocka_unit_test(only_the_onion_looks_alike_from_everywhere),
+                                     cmocka_unit_test(dipole_has_no_density_and_a_gap_in_its_spectrum),
                                      cmocka_unit_test(unknown_names_are_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "model/image_transform.h"
+#include "model/noise.h"
 #include "model/simulation.h"
 
 enum { N = 20000 };
@@ -123,6 +125,73 @@ static void noise_and_normalization(void **state) {
   assert_true(fz_simulation_normalize(BOX, 25, pixels) == 0 && pixels[0] == 4);
 }
 
+/* Mean periodogram of coloured noise, shell by shell, against the formula; odd and even boxes. */
+static void noise_has_its_spectrum(int n, double falloff_A) {
+  enum { IMAGES = 400, SHELLS = 32 };
+  double pixel_A = 3, found[SHELLS] = {0}, wanted[SHELLS] = {0}, count[SHELLS] = {0}, variance = 0;
+  fz_noise *noise = fz_noise_create(n, pixel_A, falloff_A);
+  fz_image_transform *transform = fz_image_transform_create(n);
+  double *pixels = fz_alloc((ptrdiff_t)n * n, sizeof *pixels);
+  double complex *half = fz_alloc(fz_image_transform_size(transform), sizeof *half);
+  for (int i = 0; i < IMAGES; i++) {
+    for (int r = 0; r < n * n; r++) pixels[r] = 0;
+    fz_noise_add(noise, 4, i, 2, pixels);
+    for (int r = 0; r < n * n; r++) variance += pixels[r] * pixels[r] / ((double)n * n * IMAGES);
+    fz_image_transform_of(transform, pixels, half);
+    for (int ky = -(n - 1) / 2; ky <= (n - 1) / 2; ky++)
+      for (int kx = 1; kx <= (n - 1) / 2; kx++) {
+        int shell = (int)lround(hypot(kx, ky));
+        if (shell >= SHELLS) continue;
+        ptrdiff_t row = ky < 0 ? ky + n : ky;
+        found[shell] += pow(cabs(half[row * (n / 2 + 1) + kx]), 2);
+        wanted[shell] += 4 * fz_noise_power(noise, hypot(kx, ky) / (n * pixel_A));
+        count[shell]++;
+      }
+  }
+  /* Squared moduli of complex normal numbers have the relative deviation 1: five standard errors. */
+  for (int shell = 1; shell < n / 2; shell++)
+    assert_true(fabs(found[shell] / wanted[shell] - 1) < 5 / sqrt(count[shell]));
+  /* Pixels of one image are correlated; its squared coefficients are not, and their powers are within a factor 6. */
+  assert_true(fabs(variance / 4 - 1) < 5 * sqrt(6.0 * 2 / ((double)n * n * IMAGES)));
+  assert_true(fabs(fz_noise_power(noise, 0) / fz_noise_power(noise, 1 / (falloff_A + 1e-9)) -
+                   (falloff_A > 0 ? 1.2 / 0.7 : 1)) < 1e-6);
+  fz_free(&half);
+  fz_free(&pixels);
+  fz_image_transform_destroy(&transform);
+  fz_noise_destroy(&noise);
+}
+
+static void noise_falls_off_as_asked(void **state) {
+  (void)state;
+  noise_has_its_spectrum(32, 60);
+  noise_has_its_spectrum(33, 20);
+  noise_has_its_spectrum(32, 0);
+  double plain[16 * 16] = {0}, same[16 * 16] = {0};
+  fz_noise *white = fz_noise_create(16, 3, 0);
+  fz_noise_add(white, 4, 7, 2, same);
+  fz_simulation_add_noise(4, 7, 2, 16 * 16, plain);
+  assert_memory_equal(plain, same, sizeof plain);
+  fz_noise_destroy(&white);
+  assert_int_equal(fz_memory_blocks(), 0);
+}
+
+static void junk_has_its_share_and_changes_nothing_else(void **state) {
+  (void)state;
+  fz_simulation without = example(), with = example();
+  with.junk_share = 0.3;
+  double junk = 0;
+  for (int64_t i = 0; i < N; i++) {
+    assert_false(fz_simulation_is_junk(&without, i));
+    junk += (double)fz_simulation_is_junk(&with, i) / N;
+  }
+  assert_true(fabs(junk - 0.3) < 5 * sqrt(0.21 / N));
+  fz_particle a, b;
+  int c, d;
+  fz_simulation_particle(&without, 5, &a, &c);
+  fz_simulation_particle(&with, 5, &b, &d);
+  assert_true(a.rot_deg == b.rot_deg && a.origin_x_A == b.origin_x_A && c == d);
+}
+
 static void given_poses_are_taken(void **state) {
   (void)state;
   fz_particle list[2] = {{.rot_deg = 1, .tilt_deg = 2, .psi_deg = 3, .origin_x_A = 4, .origin_y_A = 5}, {.rot_deg = 6}};
@@ -138,9 +207,13 @@ static void given_poses_are_taken(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(draws_have_the_moments_asked_for), cmocka_unit_test(peaks_have_their_concentration),
-      cmocka_unit_test(mixtures_keep_their_weights),      cmocka_unit_test(bad_peaks_are_refused),
-      cmocka_unit_test(noise_and_normalization),          cmocka_unit_test(given_poses_are_taken)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(draws_have_the_moments_asked_for),
+                                     cmocka_unit_test(peaks_have_their_concentration),
+                                     cmocka_unit_test(mixtures_keep_their_weights),
+                                     cmocka_unit_test(bad_peaks_are_refused),
+                                     cmocka_unit_test(noise_and_normalization),
+                                     cmocka_unit_test(given_poses_are_taken),
+                                     cmocka_unit_test(noise_falls_off_as_asked),
+                                     cmocka_unit_test(junk_has_its_share_and_changes_nothing_else)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

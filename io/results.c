@@ -1,6 +1,7 @@
 #include "io/results.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,8 +23,13 @@ typedef struct job {
   fz_map map;  /* scratch, in single precision */
 } job;
 
-static const char *halves_say(const fz_io_results *r) {
-  return r->gold_standard ? "gold standard" : "half-maps share poses: not gold standard";
+/* text [NAME_MAX_BYTES] */
+static const char *halves_say(const fz_io_results *r, char *text) {
+  if (r->apart_A > 0)
+    snprintf(text, NAME_MAX_BYTES, "refined apart beyond %.1f A", r->apart_A);
+  else
+    snprintf(text, NAME_MAX_BYTES, "poses shared: not gold standard");
+  return text;
 }
 
 static int most_populated(const fz_io_results *r, int64_t *count) {
@@ -58,13 +64,13 @@ static fz_status write_maps(job *j, int k, int name_class, fz_error *err) {
   const struct {
     const char *name, *what;
     const double *volume;
-  } file[] = {{"half1.mrc", r->gold_standard ? "half-map 1" : "half-map 1, poses shared: not gold standard", r->half1},
-              {"half2.mrc", r->gold_standard ? "half-map 2" : "half-map 2, poses shared: not gold standard", r->half2},
-              {"map.mrc", "map", r->map}};
-  char path[FZ_PATH_MAX], label[LINE_MAX_BYTES];
+  } file[] = {{"half1.mrc", "half-map 1", r->half1}, {"half2.mrc", "half-map 2", r->half2}, {"map.mrc", "map", r->map}};
+  char path[FZ_PATH_MAX], label[LINE_MAX_BYTES], say[NAME_MAX_BYTES];
   fz_status st = FZ_OK;
   for (size_t i = 0; i < sizeof file / sizeof file[0]; i++) {
-    snprintf(label, sizeof label, "%s; %.300s", file[i].what, r->label);
+    bool half = file[i].volume != r->map;
+    snprintf(label, sizeof label, "%s%s%s; %.300s", file[i].what, half ? ", " : "", half ? halves_say(r, say) : "",
+             r->label);
     FZ_TRY(path_of(j, name_class, file[i].name, path, err));
     FZ_TRY(write_map(j, file[i].volume, k, path, label, err));
   }
@@ -78,9 +84,9 @@ done:
 static fz_status write_curve(const job *j, int k, int name_class, fz_error *err) {
   const fz_io_results *r = j->r;
   const double *fsc = r->fsc + (ptrdiff_t)k * r->n_shells;
-  char path[FZ_PATH_MAX], title[LINE_MAX_BYTES];
+  char path[FZ_PATH_MAX], title[LINE_MAX_BYTES], say[NAME_MAX_BYTES];
   fz_status st = FZ_OK;
-  snprintf(title, sizeof title, "%s; %.300s", halves_say(r), r->label);
+  snprintf(title, sizeof title, "half-maps, %s; %.300s", halves_say(r, say), r->label);
   FZ_TRY(path_of(j, name_class, "fsc.star", path, err));
   FZ_TRY(fz_io_fsc_write_star(path, title, r->box, r->voxel_A, fsc, err));
   FZ_TRY(path_of(j, name_class, "fsc.xml", path, err));
@@ -100,7 +106,7 @@ static void name_curve(const fz_io_results *r, int k, char name[NAME_MAX_BYTES])
 
 static fz_status plot_curves(const job *j, fz_error *err) {
   const fz_io_results *r = j->r;
-  char path[FZ_PATH_MAX], title[LINE_MAX_BYTES];
+  char path[FZ_PATH_MAX], title[LINE_MAX_BYTES], say[NAME_MAX_BYTES];
   fz_status st = FZ_OK;
   fz_io_curve *curve = fz_alloc(r->n_classes, sizeof *curve);
   char(*name)[NAME_MAX_BYTES] = fz_alloc(r->n_classes, sizeof *name);
@@ -112,8 +118,7 @@ static fz_status plot_curves(const job *j, fz_error *err) {
     name_curve(r, k, name[k]);
     curve[k] = (fz_io_curve){name[k], r->box, r->voxel_A, r->fsc + (ptrdiff_t)k * r->n_shells};
   }
-  snprintf(title, sizeof title, "FSC of half-maps (%s)",
-           r->gold_standard ? "gold standard" : "shared poses: not gold standard");
+  snprintf(title, sizeof title, "FSC of half-maps (%s)", halves_say(r, say));
   FZ_TRY(path_of(j, -1, "fsc.png", path, err));
   FZ_TRY(fz_io_plot_fsc(path, title, curve, r->n_classes, err));
 done:
@@ -202,7 +207,7 @@ static void fill_columns(const fz_dataset *data, double *number, fz_io_particles
 
 static fz_status write_particles(const char *dir, fz_io_particles *p, const fz_io_results *r, fz_error *err) {
   const int64_t n = r->data->table->n;
-  char path[FZ_PATH_MAX], comment[LINE_MAX_BYTES];
+  char path[FZ_PATH_MAX], comment[LINE_MAX_BYTES], say[NAME_MAX_BYTES];
   fz_io_particles_column column[COLUMNS];
   fz_status st = FZ_OK;
   int64_t *row = fz_alloc((ptrdiff_t)n, sizeof *row);
@@ -216,7 +221,7 @@ static fz_status write_particles(const char *dir, fz_io_particles *p, const fz_i
   FZ_TRY(write_excluded(dir, p, r, err));
   fill_poses(r->data, pose);
   fill_columns(r->data, number, column);
-  snprintf(comment, sizeof comment, "%.300s; %s", r->label, halves_say(r));
+  snprintf(comment, sizeof comment, "%.300s; half-maps, %s", r->label, halves_say(r, say));
   const fz_io_particles_output what = {.pose = pose,
                                        .columns = COLUMNS,
                                        .column = column,

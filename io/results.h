@@ -11,7 +11,6 @@
  *  class1_slices.png, class2_map.mrc, ...; class k is rlnClassNumber k of particles.star. */
 #ifndef FZ_IO_RESULTS_H
 #define FZ_IO_RESULTS_H
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "io/particles.h"
@@ -24,7 +23,8 @@ typedef struct fz_io_results {
   int n_shells;                      /* box/2 + 1 */
   const double *fsc;                 /* [n_classes][n_shells] between the half-maps */
   double mask_radius_px;             /* of the mask that fsc was computed in; 0: none */
-  bool gold_standard;                /* false: half-maps share poses, and labels, titles and comments say so */
+  double apart_A;                    /* the half-maps were refined apart beyond this resolution; 0: they share poses;
+                                        labels, titles and comments say so */
   const fz_dataset *data;            /* the states of all particles; half = -1: excluded */
   const char *label;                 /* program, version, seed: one line for MRC labels and STAR comments */
 } fz_io_results;

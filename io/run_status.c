@@ -34,6 +34,9 @@ static fz_status write_as(const char *run_dir, const char *name, const fz_io_run
   if (s->seconds_left >= 0) fz_io_json_f64(&json, "seconds_left", s->seconds_left);
   if (s->checkpoint >= 0) fz_io_json_i64(&json, "checkpoint", s->checkpoint);
   fz_io_json_i64(&json, "ranks", s->ranks);
+  if (s->verdict) fz_io_json_text(&json, "verdict", s->verdict);
+  if (s->verdict && s->reason[0]) fz_io_json_text(&json, "reason", s->reason);
+  if (s->verdict && s->resolution_A > 0) fz_io_json_f64(&json, "resolution_A", s->resolution_A);
   fz_io_json_text(&json, "written", now);
   const char *text = fz_io_json_end(&json);
   st = text ? fz_io_write_atomic(path, text, (int64_t)strlen(text), err)

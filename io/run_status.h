@@ -18,6 +18,9 @@ typedef struct fz_io_run_status {
   double seconds_left;    /* below 0 when unknown */
   int64_t checkpoint;     /* generation of the last good checkpoint; below 0 when there is none */
   int ranks;
+  const char *verdict; /* of a run that is done: "reproduced" or "uncertain"; NULL: none */
+  const char *reason;  /* it is uncertain */
+  double resolution_A; /* that is claimed; 0: none */
 } fz_io_run_status;
 
 /** Replace "<run_dir>/status.json".  calls local, one rank.  fails FZ_EIO, FZ_ENOMEM; the old file then stays */

@@ -160,6 +160,7 @@ static fz_status open_job(job *j, fz_error *err) {
   j->transform = fz_image_transform_create(n);
   j->group_share = fz_alloc(data->n_groups, sizeof *j->group_share);
   data->preprocess = fz_preprocess_create(n, spec->mask_radius_px, spec->mask_edge_px);
+  if (data->preprocess) data->mask_share = fz_preprocess_mask_share(data->preprocess);
   if (data->preprocess) j->scratch = fz_alloc(fz_preprocess_scratch_size(data->preprocess), 1);
   if (!j->pixels || !j->half || !j->transform || !j->scratch || !j->group_share)
     return fz_fail(err, FZ_ENOMEM, "no memory for images of %d pixels", n);

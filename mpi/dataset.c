@@ -22,6 +22,7 @@ typedef struct view {
   int64_t count, *mine; /* particles of this rank, neighbours */
   uint8_t *fault;
   fz_image_moments *moments;
+  double least; /* that images are divided by */
 } view;
 
 static fz_status largest_of_all(fz_mpi *comm, double *x, ptrdiff_t n, fz_error *err) {
@@ -71,8 +72,8 @@ static fz_status scan_mine(view *v, fz_scan *scan, fz_error *err) {
   return FZ_OK;
 }
 
-/* One look at the images that are not out yet.  *again: not the images that the sums hold, or not the scale that sums
- * of so many images have. */
+/* One look at the images that are not out yet.  *again: not the images that the sums hold, not the scale that sums of
+ * so many images have, or not the scale of the images. */
 static fz_status look(view *v, fz_scan *scan, bool *again, fz_error *err) {
   fz_dataset *data = v->data;
   int64_t n = data->table->n;
@@ -87,11 +88,15 @@ static fz_status look(view *v, fz_scan *scan, bool *again, fz_error *err) {
   FZ_TRY(fz_mpi_agree(v->comm, st, err));
   FZ_TRY(gather(v->comm, scan, n, v->mine, v->count, v->fault, v->moments, err));
   int64_t summed = count_good(v->fault, n);
+  double least = 0;
   FZ_TRY(fz_mpi_agree(v->comm, fz_outliers_mark(data->table, v->moments, v->fault, err), err));
   int64_t left = count_good(v->fault, n);
+  FZ_TRY(fz_mpi_agree(v->comm, fz_outliers_least_deviation(n, v->moments, v->fault, &least, err), err));
   fz_scan other = {0};
   st = fz_scan_init(&other, data->n_groups, data->n_shells, left);
-  *again = left != summed || other.scale != scan->scale;
+  *again = left != summed || other.scale != scan->scale || least != v->least;
+  v->least = least;
+  fz_preprocess_set_least_deviation(data->preprocess, least);
   fz_scan_clear(&other);
   if (st != FZ_OK) fz_fail(err, st, "no memory to scan images of %d px", data->box);
   st = fz_mpi_agree(v->comm, st, err);
@@ -110,6 +115,7 @@ fz_status fz_mpi_dataset_scan(fz_mpi *comm, const fz_particles *table, const fz_
                        .n_shells = box / 2 + 1,
                        .pixel_A = table->optics[0].pixel_A,
                        .mask_radius_px = mask_radius_px};
+  if (data->preprocess) data->mask_share = fz_preprocess_mask_share(data->preprocess);
   fz_scan scan = {0};
   ptrdiff_t first, count;
   bool again = true;

@@ -8,7 +8,7 @@
 /** Look at all images: noise, signal, bounds, contrast, and what is wrong with images.
  *  maths   estep/scan.h, estep/outliers.h; sums are exact and of the usable images only, so the result is the same for
  *          any number of ranks, and the same as for a table of these images.  Images are looked at once, or again when
- *          those that are in the wrong scale have turned up
+ *          those that are in the wrong scale have turned up, or the set has no noise
  *  owns    *data: the caller, fz_dataset_clear; table and images are borrowed.  fault [table->n] is filled;
  *          fz_dataset_cut must follow before the data are used
  *  pause   FZ_STOP ends it with FZ_ESTOPPED

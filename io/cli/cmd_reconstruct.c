@@ -35,8 +35,10 @@ static const fz_command page = {
         "checkpointed in the run folder; after a kill, a signal (TERM, INT, USR1), --max-time or a file STOP in that "
         "folder the same command continues where it was. A finished run says so.\n\n"
         "It writes map.mrc, half1.mrc, half2.mrc, fsc.star, fsc.xml, fsc.png, slices.png, particles.star, "
-        "metrics.jsonl, parameters.yaml, status.json, run.log. The half-maps share poses, so their correlation is not "
-        "a gold standard. The hand of an ab initio map is a coin toss.",
+        "metrics.jsonl, parameters.yaml, status.json, run.log. The half-maps are refined apart from the end of the "
+        "climb on, so their correlation beyond that band limit is a gold standard; status.json says whether the map "
+        "was "
+        "found again (reproduced) or is uncertain, and why. The hand of an ab initio map is a coin toss.",
     .examples =
         "  frazil reconstruct --particles particles.star --output run1\n"
         "  mpirun -n 16 frazil reconstruct --particles particles.star --output run1 --starts 4 --seed 7\n"
@@ -121,7 +123,16 @@ fz_status fz_reconstruct_command(fz_mpi *comm, const fz_command *command, const 
        .minimum = 1,
        .maximum = FZ_RUN_STARTS_MAX,
        .metavar = "N",
-       .help = "random starts; the one with the highest likelihood is kept"},
+       .help = "random starts; the one with the highest likelihood is kept, and compared with the second best"},
+      {.name = "most-starts",
+       .type = FZ_OPTION_INT,
+       .target = &r.most_starts,
+       .minimum = 0,
+       .maximum = FZ_RUN_STARTS_MAX,
+       .metavar = "N",
+       .help =
+           "further starts, one by one, while the best two are different maps, up to so many in all; 0: three times "
+           "--starts, if that is more than one"},
       {.name = "init",
        .type = FZ_OPTION_TEXT,
        .target = &r.init,
@@ -161,22 +172,30 @@ fz_status fz_reconstruct_command(fz_mpi *comm, const fz_command *command, const 
        .metavar = "LIST",
        .help = "band limits of the climb in shells with the passes at each, such as 3,4,6x2,8x4; without xN one pass, "
                "two at the last; automatic when not given"},
+      {.name = "annealing",
+       .type = FZ_OPTION_TEXT,
+       .target = &r.annealing,
+       .default_text = "auto",
+       .metavar = "SHARE",
+       .help = "share of the images' signal that counts as noise during the climb, so that poses stay undecided while "
+               "the map is coarse; taken back to nothing over the first refinement passes: auto (by the data: none at "
+               "low signal-to-noise ratio, all at high), off, or a number up to 1"},
       {.name = "max-resolution",
        .type = FZ_OPTION_REAL,
        .target = &r.max_resolution_A,
        .minimum = 0,
        .maximum = 1e4,
        .metavar = "A",
-       .help = "finest resolution to go to; 0: as far as so many images of such noise can fill a map",
+       .help = "finest resolution to go to; 0: Nyquist's, as far as the half-maps agree",
        .group = "Model"},
       {.name = "max-passes",
        .type = FZ_OPTION_INT,
        .target = &r.max_passes,
-       .default_text = "10",
+       .default_text = "40",
        .minimum = 1,
        .maximum = 1000,
        .metavar = "N",
-       .help = "most refinement passes; fewer when the half-maps stop improving"},
+       .help = "most refinement passes; fewer when the half-maps agree no further"},
       {.name = "mask-diameter",
        .type = FZ_OPTION_REAL,
        .target = &r.mask_diameter_A,

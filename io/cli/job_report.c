@@ -6,6 +6,7 @@
 #include "io/cli/job_private.h"
 #include "io/json.h"
 #include "io/run_status.h"
+#include "optim/run_verdict.h"
 
 static const double REPORT_EVERY = 5.0, STATUS_EVERY = 1.0; /* seconds */
 static const double SHARE_FOR_STATUS = 0.05;
@@ -13,9 +14,10 @@ static const double SHARE_FOR_STATUS = 0.05;
 void fz_job_describe(const fz_run *run, char *text, size_t n) {
   const fz_run_settings *s = &run->settings;
   if (run->phase == FZ_RUN_CLIMB)
-    snprintf(text, n, "start %d of %d, shell %d", (int)run->start + 1, s->starts, s->schedule.ladder[run->rung].kmax);
+    snprintf(text, n, "start %d of %d, shell %d", (int)run->start + 1, (int)run->starts,
+             s->schedule.ladder[run->rung].kmax);
   else if (run->phase == FZ_RUN_COMPARE)
-    snprintf(text, n, "start %d of %d, comparison", (int)run->start + 1, s->starts);
+    snprintf(text, n, "start %d of %d, comparison", (int)run->start + 1, (int)run->starts);
   else if (run->phase == FZ_RUN_REFINE)
     snprintf(text, n, "refinement pass %d, shell %d", (int)run->pass + 1, (int)run->kmax);
   else if (run->phase == FZ_RUN_POLISH)
@@ -78,6 +80,13 @@ fz_status fz_job_write_status(const fz_job *job, fz_job_progress *p, fz_io_run_s
                         .seconds_left = seconds_left(job, p),
                         .checkpoint = p->generation ? p->generation : -1,
                         .ranks = fz_mpi_size(job->comm)};
+  fz_run_verdict verdict = {0};
+  if (state == FZ_RUN_DONE) {
+    verdict = fz_run_judge(job->run);
+    s.verdict = verdict.reproduced ? "reproduced" : "uncertain";
+    s.reason = verdict.why;
+    if (verdict.shell >= 1) s.resolution_A = job->run->data->box * job->run->data->pixel_A / verdict.shell;
+  }
   p->last_status = fz_clock_seconds();
   fz_status st = fz_io_run_status_write(job->run_dir, &s, err);
   p->status_cost = fz_clock_seconds() - p->last_status;
@@ -101,7 +110,8 @@ static fz_status append_record(const fz_job *job, fz_job_progress *p, const char
   fz_io_json_f64(&json, "passes", run->passes);
   fz_io_json_f64(&json, "fraction", fz_run_fraction(run));
   fz_io_json_f64(&json, "seconds", seconds);
-  if (run->phase >= FZ_RUN_REFINE) fz_io_json_f64(&json, "half_map_shell", run->best_shell);
+  fz_io_json_f64(&json, "annealing", run->annealing);
+  if (run->phase >= FZ_RUN_REFINE) fz_io_json_f64(&json, "half_map_shell", run->now.shell);
   const char *line = fz_io_json_end(&json);
   fz_status st = line ? fz_io_records_append(p->records, line, err) : fz_fail(err, FZ_ENOMEM, "no memory for a record");
   fz_io_json_clear(&json);

@@ -7,6 +7,7 @@
 #include "io/results.h"
 #include "io/run_dir.h"
 #include "model/resample.h"
+#include "optim/run_verdict.h"
 
 /* Written last. */
 static const char MARK[] = "particles.star";
@@ -32,7 +33,7 @@ fz_status fz_job_write_results(fz_job *job, fz_error *err) {
                            .n_shells = data->n_shells,
                            .fsc = run->fsc,
                            .mask_radius_px = 0,
-                           .gold_standard = false,
+                           .apart_A = data->box * data->pixel_A / fz_run_common_shell(run),
                            .data = data,
                            .label = job->label};
   if (st == FZ_OK) st = fz_io_results_write(job->run_dir, job->particles, &results, err);

@@ -143,15 +143,11 @@ static void print_job(const plan *p) {
   printf("%lld particles of %d px at %.4g A; %d rank%s x %d thread%s on %d node%s of %d core%s\n", (long long)data->n,
          data->box, data->pixel_A, l->ranks, l->ranks > 1 ? "s" : "", l->threads, l->threads > 1 ? "s" : "", l->nodes,
          l->nodes > 1 ? "s" : "", l->cores_per_node, l->cores_per_node > 1 ? "s" : "");
-  printf("band limit %.1f A (shell %d)", data->box * data->pixel_A / p->settings.schedule.kmax_limit,
-         p->settings.schedule.kmax_limit);
-  if (p->s.r->max_resolution_A > 0 || p->sample.data.n == data->n)
-    printf("\n");
-  else
-    printf(
-        ", as %lld of the images suggest; reconstruct looks at all and may take another:\n"
-        "  give --max-resolution to both to be sure\n",
-        (long long)p->sample.data.n);
+  const fz_schedule *schedule = &p->settings.schedule;
+  double box_A = data->box * data->pixel_A;
+  printf("band limit %.1f A (shell %d); half-maps may agree to %.1f A (shell %d), as %lld of the images suggest\n",
+         box_A / schedule->kmax_limit, schedule->kmax_limit, box_A / fmax(1, schedule->kmax_foreseen),
+         schedule->kmax_foreseen, (long long)p->sample.data.n);
 }
 
 static void print_memory(const plan *p) {
@@ -196,7 +192,7 @@ static void print_time(const plan *p) {
   if (p->layout.nodes > 1)
     printf("Taken for granted, not measured: nodes like this machine, a network of %.3g GB/s (--network).\n",
            p->layout.network_bytes * 1e-9);
-  printf("A run may need fewer passes, or one or two more, as its half-maps tell.\n");
+  printf("The half-maps decide how far the run goes, and whether it takes more starts.\n");
 }
 
 static void print_slurm(const plan *p, bool timed) {

@@ -211,6 +211,19 @@ static double time_sums(void) {
   return done ? SUMMED * sizeof(int64_t) / fmax(seconds, 1e-6) : 1e9;
 }
 
+/* Places that are expected; the local search where those of the refinement end. */
+static int expected_places(const fz_run_settings *settings, fz_run_place *place) {
+  fz_run_place all[FZ_RUN_PLACES];
+  int n = fz_run_places(settings, all), kept = 0;
+  for (int i = 0; i < n; i++) {
+    if (!(all[i].passes > 0)) continue;
+    place[kept] = all[i];
+    if (all[i].phase == FZ_RUN_POLISH && kept) place[kept].kmax = place[kept - 1].kmax;
+    kept++;
+  }
+  return kept;
+}
+
 fz_status fz_plan_rehearse(fz_mpi *comm, fz_dataset *data, const fz_run_settings *settings, double budget,
                            int64_t most_bytes, fz_plan_rehearsal *out, fz_error *err) {
   fz_run_place place[FZ_RUN_PLACES];
@@ -219,7 +232,7 @@ fz_status fz_plan_rehearse(fz_mpi *comm, fz_dataset *data, const fz_run_settings
   double began = fz_clock_seconds();
   fz_status st = FZ_OK;
   r.view = fz_mpi_run_host_view(&r.host);
-  out->n = fz_run_places(settings, place) - 1; /* writing is not among them */
+  out->n = expected_places(settings, place);
   out->threads = r.settings.threads;
   out->images = data->n;
   r.tile = fz_alloc(data->n_tiles, sizeof *r.tile);

@@ -32,7 +32,7 @@ static void fill_groups(fz_dataset *data) {
   ptrdiff_t shells = data->n_shells, from = 0;
   while (from < data->n_groups - 1 && data->group_images[from] == 0) from++;
   for (ptrdiff_t g = 0; g < data->n_groups; g++) {
-    double *const row[] = {data->sigma2, data->power, data->ctf2, data->largest};
+    double *const row[] = {data->background, data->noise, data->sigma2, data->power, data->ctf2, data->largest};
     for (size_t i = 0; data->group_images[g] == 0 && i < sizeof row / sizeof row[0]; i++)
       memcpy(row[i] + g * shells, row[i] + from * shells, sizeof(double) * (size_t)shells);
   }
@@ -83,6 +83,8 @@ static double *copy(const double *from, ptrdiff_t n) {
 fz_status fz_plan_sample_teach(const fz_plan_sample *s, fz_dataset *data, fz_error *err) {
   const fz_dataset *from = &s->data;
   ptrdiff_t groups = from->n_groups, shells = from->n_shells;
+  data->background = copy(from->background, groups * shells);
+  data->noise = copy(from->noise, groups * shells);
   data->sigma2 = copy(from->sigma2, groups * shells);
   data->power = copy(from->power, groups * shells);
   data->ctf2 = copy(from->ctf2, groups * shells);
@@ -90,8 +92,10 @@ fz_status fz_plan_sample_teach(const fz_plan_sample *s, fz_dataset *data, fz_err
   data->signal_tau2 = copy(from->signal_tau2, shells);
   data->group_images = copy(from->group_images, groups);
   data->largest_ctf = from->largest_ctf;
+  data->mask_share = from->mask_share;
   data->contrast = from->contrast;
-  if (!data->sigma2 || !data->power || !data->ctf2 || !data->largest || !data->signal_tau2 || !data->group_images)
+  if (!data->background || !data->noise || !data->sigma2 || !data->power || !data->ctf2 || !data->largest ||
+      !data->signal_tau2 || !data->group_images)
     return fz_fail(err, FZ_ENOMEM, "no memory for spectra");
   for (ptrdiff_t g = 0; g < groups; g++) data->group_images[g] *= (double)data->n / (double)from->n;
   return FZ_OK;

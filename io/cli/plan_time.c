@@ -18,11 +18,6 @@ static double evaluations_of(const fz_run_settings *s, const fz_dataset *data, c
   return fmax(1, floor((double)data->n / (double)batch + 0.5));
 }
 
-static double passes_of(const fz_run_settings *s, const fz_run_place *place) {
-  if (place->phase == FZ_RUN_CLIMB) return s->starts * s->schedule.ladder[place->rung].passes;
-  return place->phase == FZ_RUN_COMPARE ? s->starts : 1;
-}
-
 /* How many times slower a rank is that has `threads` busy threads while its neighbours have, too. */
 static double crowding(const fz_plan_layout *l, int threads) {
   return fmax(1, (double)l->ranks_per_node * threads / l->cores_per_node);
@@ -53,7 +48,7 @@ static void time_place(const fz_run_settings *s, const fz_dataset *data, const f
   double images = evaluations * time_tiles(l, rates, tiles, tile);
   double alone = rates->evaluation * crowding(l, r->threads) + rates->update * crowding(l, 1);
   double sums = time_sum(l, r, (double)rates->reduced_bytes + RECORD * (double)data->n / evaluations);
-  *out = (fz_plan_place){.place = rates->place, .measured = rates->measured, .passes = passes_of(s, &rates->place)};
+  *out = (fz_plan_place){.place = rates->place, .measured = rates->measured, .passes = rates->place.passes};
   bool polish = rates->place.phase == FZ_RUN_POLISH;
   double once = polish ? 0 : rates->open * crowding(l, 1) / fmax(1, out->passes / s->starts);
   out->seconds = images + (polish ? 0 : evaluations * (alone + sums)) + once;

@@ -21,6 +21,7 @@
 #include "mpi/fault.h"
 #include "mpi/memory.h"
 #include "mpi/node.h"
+#include "optim/run_verdict.h"
 
 /* ---- opening the data ---- */
 
@@ -186,6 +187,16 @@ static fz_status save_parameters(const fz_reconstruction *s, const fz_option *ta
   return fz_options_save(table, s->r->output, what, s->parameters, err);
 }
 
+static void announce_result(fz_reconstruction *s) {
+  double peak = (double)fz_mpi_memory_peak_bytes_max(s->comm) * 1e-9, A = s->data.box * s->data.pixel_A;
+  fz_run_verdict v = fz_run_judge(&s->run);
+  char claim[80] = "no resolution can be claimed";
+  if (v.shell >= 1) snprintf(claim, sizeof claim, "resolution %.2f A (halves refined apart, FSC 0.143)", A / v.shell);
+  fz_log(FZ_LOG_INFO, "done: %s/map.mrc, %s; %s; peak memory %.3f GB per rank", s->r->output, claim,
+         v.reproduced ? "reproduced" : "UNCERTAIN", peak);
+  if (!v.reproduced) fz_log(FZ_LOG_WARN, "the map is uncertain: %s", v.why);
+}
+
 static fz_status run_job(fz_reconstruction *s, const fz_run_settings *set, const fz_option *table, fz_error *err) {
   fz_job job = {.comm = s->comm,
                 .run_dir = s->r->output,
@@ -213,10 +224,7 @@ static fz_status run_job(fz_reconstruction *s, const fz_run_settings *set, const
   FZ_TRY(fz_mpi_agree(s->comm, st, err));
   s->job_began = true;
   FZ_TRY(fz_job_run(&job, err));
-  double peak = (double)fz_mpi_memory_peak_bytes_max(s->comm) * 1e-9;
-  fz_log(FZ_LOG_INFO,
-         "done: %s/map.mrc, half-maps part at %.2f A (FSC 0.143, not gold standard); peak memory %.3f GB per rank",
-         s->r->output, s->data.box * s->data.pixel_A / s->run.best_shell, peak);
+  announce_result(s);
 done:
   return st;
 }

@@ -18,8 +18,8 @@ enum { FZ_TILE_SIZE = 16 }; /* images */
 /* The options' values; strings are borrowed, 0 asks for the automatic value. */
 typedef struct fz_reconstruction_request {
   const char *particles, *output, *init, *algorithm, *precision, *schedule, *config, *directions, *marginalization,
-      *engine, *step;
-  int64_t seed, starts, classes, batch, max_passes, threads, pose_blocks;
+      *engine, *step, *annealing;
+  int64_t seed, starts, most_starts, classes, batch, max_passes, threads, pose_blocks;
   double max_resolution_A, mask_diameter_A, shift_range_A, shift_step_A, angular_step_deg;
   double checkpoint_interval, max_time, stall_limit, max_memory_GB, max_excluded_percent;
   bool dry_run, fresh, polish_poses;

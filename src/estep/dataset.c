@@ -6,7 +6,6 @@
 #include "core/memory.h"
 #include "core/random.h"
 
-static const double WEAK_CTF = 0.15; /* mean c^2 */
 /* Consecutive images share a random half-set, so that tiles read contiguous pieces; fewer in sets of few images. */
 static int64_t half_run(int64_t n) {
   int64_t run = n / 32;
@@ -20,6 +19,8 @@ void fz_dataset_clear(fz_dataset *data) {
   fz_free(&data->half);
   fz_free(&data->state);
   fz_free(&data->memory);
+  fz_free(&data->background);
+  fz_free(&data->noise);
   fz_free(&data->sigma2);
   fz_free(&data->signal_tau2);
   fz_free(&data->power);
@@ -34,39 +35,6 @@ fz_status fz_dataset_keep_memory(fz_dataset *data) {
   data->memory = fz_alloc(data->table->n, sizeof *data->memory);
   data->average = (fz_pose_average){0};
   return data->memory ? FZ_OK : FZ_ENOMEM;
-}
-
-void fz_dataset_estimate_signal(fz_dataset *data) {
-  ptrdiff_t shells = data->n_shells;
-  double share = fz_preprocess_mask_share(data->preprocess);
-  for (int s = (int)shells - 1; s > 0; s--) {
-    double excess = 0, ctf2 = 0, images = 0, noise = 0;
-    for (int g = 0; g < data->n_groups; g++) {
-      double count = data->group_images[g];
-      excess += count * (data->power[g * shells + s] - share * data->sigma2[g * shells + s]);
-      ctf2 += count * data->ctf2[g * shells + s];
-      noise += count * data->sigma2[g * shells + s];
-      images += count;
-    }
-    /* Floor: power that the average of all images could just not reveal. */
-    double tau2 = fmax(excess, 1e-3 * noise / sqrt(images)) / fmax(ctf2, 1e-3 * images);
-    /* Where the CTF lets almost nothing through, what is seen is leakage of the mean through the mask, divided by
-     * nearly zero: there the spectrum may at most double from shell to shell. */
-    bool weak = ctf2 < WEAK_CTF * images;
-    data->signal_tau2[s] = weak && s + 1 < shells ? fmin(tau2, 2 * data->signal_tau2[s + 1]) : tau2;
-  }
-  data->signal_tau2[0] = data->signal_tau2[1];
-}
-
-int fz_dataset_reach(const fz_dataset *data) {
-  int s = 1;
-  for (; s < data->n_shells; s++) {
-    double precision = 0;
-    for (int g = 0; g < data->n_groups; g++)
-      precision += data->group_images[g] * data->ctf2[g * data->n_shells + s] / data->sigma2[g * data->n_shells + s];
-    if (data->signal_tau2[s] * precision < 2.0 * s / 3) break;
-  }
-  return s - 1;
 }
 
 static void assign_halves(fz_dataset *data, const uint8_t *fault, uint64_t seed) {

@@ -83,6 +83,7 @@ struct fz_engine {
   bool modal;
   const fz_rings *rings; /* on which tiles must hold rows, from the setup; NULL: the lattice rows are enough */
   int n_pose_blocks;     /* fz_pose_blocks(quadrature, n_classes) */
+  double largest_gain;   /* that any image can have over pure noise, set by the stage; 0: not known */
   /** New volumes [n_classes] of m^3 voxels and class priors; until the next call only the pose blocks first_block ..
    *  first_block + n_blocks - 1 will be swept here, so slices of others need not be made.  Uses all threads; not during
    *  tiles.  fails FZ_ENOMEM */

@@ -6,7 +6,7 @@
 #include "core/fixed.h"
 
 /* Nats per image below pure noise: such a map is none of these images, and the bounds of the sums would not hold. */
-static const double HOPELESS = -1e5;
+static const double HOPELESS = 1e5;
 
 fz_status fz_marginal_gains(const fz_engine *engine, const fz_pose_total *total, int n_images, double *gain) {
   bool finite = true;
@@ -19,7 +19,7 @@ fz_status fz_marginal_gains(const fz_engine *engine, const fz_pose_total *total,
     }
     double all = largest + log(sum); /* not finite if any score is not */
     gain[i] = engine->modal ? largest : all;
-    finite = finite && isfinite(all) && all > HOPELESS;
+    finite = finite && isfinite(all) && all > -fmax(HOPELESS, engine->largest_gain);
   }
   return finite ? FZ_OK : FZ_EDIVERGED;
 }

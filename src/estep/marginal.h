@@ -13,7 +13,8 @@ typedef struct fz_image_posterior {
 } fz_image_posterior;
 
 /** gain [n_images] = log of the sum of all blocks' totals, of a modal engine their largest score.
- *  calls local.  fails FZ_EDIVERGED when a gain is not finite */
+ *  calls local.  fails FZ_EDIVERGED when a gain is not finite, or a map fits worse than none by more than any could fit
+ *  better (at least 1e5 nats) */
 fz_status fz_marginal_gains(const fz_engine *engine, const fz_pose_total *total, int n_images, double *gain);
 /** What the weights of block `block` are measured against: block_gain [n_images] = gain.  Of a modal engine only in the
  *  first block that holds the best score, and out of reach in the others, so that equal scores in two blocks do not

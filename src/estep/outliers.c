@@ -7,6 +7,7 @@
 #include "model/preprocess.h"
 
 enum { LEAST_IMAGES = 8 };
+static const double QUIET = 0.1;
 static const double NORMAL = 1.4826, WIDTHS = 10, LEAST_FACTOR = 4;
 
 static int compare(const void *a, const void *b) {
@@ -50,6 +51,22 @@ static void mark_group(const fz_particles *table, int group, const fz_image_mome
     double ratio = fabs(log((double)moments[i].deviation) - deviations.middle);
     if (!(off <= far) || !(ratio <= factor)) fault[i] = FZ_IMAGE_WRONG_SCALE;
   }
+}
+
+fz_status fz_outliers_least_deviation(int64_t n, const fz_image_moments *moments, const uint8_t *fault, double *least,
+                                      fz_error *err) {
+  double *ratio = fz_alloc((ptrdiff_t)n, sizeof *ratio), *deviation = fz_alloc((ptrdiff_t)n, sizeof *deviation);
+  fz_status st = ratio && deviation ? FZ_OK : fz_fail(err, FZ_ENOMEM, "no memory to compare images");
+  int64_t good = 0;
+  for (int64_t i = 0; st == FZ_OK && i < n; i++) {
+    if (fault[i]) continue;
+    deviation[good] = (double)moments[i].deviation;
+    ratio[good++] = (double)moments[i].background / fmax((double)moments[i].deviation, 1e-30);
+  }
+  *least = st == FZ_OK && good > 0 && median(ratio, good) < QUIET ? QUIET * median(deviation, good) : 0;
+  fz_free(&ratio);
+  fz_free(&deviation);
+  return st;
 }
 
 fz_status fz_outliers_mark(const fz_particles *table, const fz_image_moments *moments, uint8_t *fault, fz_error *err) {

@@ -6,9 +6,9 @@
 #include "core/status.h"
 #include "model/particle.h"
 
-/* Moments of the pixels of one image, as stored. */
+/* Moments of the pixels of one image, as stored; deviation of those of its background. */
 typedef struct fz_image_moments {
-  float mean, deviation;
+  float mean, deviation, background;
 } fz_image_moments;
 
 /** Mark FZ_IMAGE_WRONG_SCALE among the good images (fault 0) of each optics group.
@@ -18,5 +18,11 @@ typedef struct fz_image_moments {
  *          Groups of fewer than 8 good images are left alone.
  *  calls   local, the same on all ranks.  fails FZ_ENOMEM */
 fz_status fz_outliers_mark(const fz_particles *table, const fz_image_moments *moments, uint8_t *fault, fz_error *err);
+
+/** What images are divided by at least (fz_preprocess_set_least_deviation): a tenth of the median deviation when the
+ *  background has less in most images, because images with hardly any noise have a background that says nothing of
+ *  their scale; 0 otherwise.  least is set.  calls local, the same on all ranks.  fails FZ_ENOMEM */
+fz_status fz_outliers_least_deviation(int64_t n, const fz_image_moments *moments, const uint8_t *fault, double *least,
+                                      fz_error *err);
 
 #endif

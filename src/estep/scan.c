@@ -7,10 +7,11 @@
 
 #include "core/fixed.h"
 #include "core/memory.h"
+#include "estep/spectra.h"
 
 enum { PART = 64, POWER = 0, BACKGROUND = 1, CTF2 = 2, CONTRAST_SHELLS = 6 };
 /* Images are normalized by their background, so a shell's mean power stays far below this bound or is absurd. */
-static const double LARGEST_POWER = 1e6, LARGEST_CONTRAST = 1e3, PI = 3.14159265358979323846;
+static const double LARGEST_POWER = 1e8, LEAST_POWER = 1e-6, LARGEST_CONTRAST = 1e3, PI = 3.14159265358979323846;
 
 fz_status fz_scan_init(fz_scan *scan, int n_groups, int n_shells, int64_t images) {
   *scan = (fz_scan){.n_groups = n_groups, .n_shells = n_shells, .scale = fz_fixed_scale(LARGEST_POWER, images + 1)};
@@ -102,12 +103,13 @@ typedef struct scratch {
   image_spectrum *spectrum;
 } scratch;
 
-static fz_image_moments moments_of(const float *pixels, ptrdiff_t n) {
+static fz_image_moments moments_of(const fz_preprocess *p, const float *pixels, ptrdiff_t n) {
   double sum = 0, square = 0;
   for (ptrdiff_t i = 0; i < n; i++) sum += (double)pixels[i];
   double mean = sum / (double)n;
   for (ptrdiff_t i = 0; i < n; i++) square += ((double)pixels[i] - mean) * ((double)pixels[i] - mean);
-  return (fz_image_moments){(float)mean, (float)sqrt(square / (double)n)};
+  return (fz_image_moments){(float)mean, (float)sqrt(square / (double)n),
+                            (float)fz_preprocess_background_deviation(p, pixels)};
 }
 
 static fz_image_fault look_at(fz_scan *scan, const fz_dataset *data, int64_t i, const float *pixels, scratch *s) {
@@ -147,7 +149,7 @@ static void scan_some(fz_scan *scan, const fz_dataset *data, int64_t first, int 
     const float *image = s->pixels + i * pixels;
     if (!found[i]) found[i] = (uint8_t)look_at(scan, data, id[i], image, s);
     fault[id[i] - first] = found[i];
-    if (!found[i] && moments) moments[id[i] - first] = moments_of(image, pixels);
+    if (!found[i] && moments) moments[id[i] - first] = moments_of(data->preprocess, image, pixels);
   }
 }
 
@@ -181,35 +183,49 @@ fz_status fz_scan_part(fz_scan *scan, const fz_dataset *data, int64_t first, int
   return worst;
 }
 
-fz_status fz_scan_finish(const fz_scan *scan, fz_dataset *data) {
+static fz_status make_spectra(fz_dataset *data) {
+  ptrdiff_t plane = (ptrdiff_t)data->n_groups * data->n_shells;
+  double **const spectrum[] = {&data->background, &data->noise, &data->sigma2,
+                               &data->power,      &data->ctf2,  &data->largest};
+  for (size_t i = 0; i < sizeof spectrum / sizeof spectrum[0]; i++)
+    if (!(*spectrum[i] = fz_alloc(plane, sizeof(double)))) return FZ_ENOMEM;
+  data->group_images = fz_alloc(data->n_groups, sizeof(double));
+  data->signal_tau2 = fz_alloc(data->n_shells, sizeof(double));
+  return data->group_images && data->signal_tau2 ? FZ_OK : FZ_ENOMEM;
+}
+
+/* Means over the group's images; seen [n_shells] is scratch. */
+static void finish_group(const fz_scan *scan, int g, const fz_window_spectrum *window, double *seen, fz_dataset *data) {
   ptrdiff_t shells = scan->n_shells, plane = scan->n_groups * shells;
-  double scale = scan->scale;
-  data->sigma2 = fz_alloc(plane, sizeof(double));
-  data->largest = fz_alloc(plane, sizeof(double));
-  data->power = fz_alloc(plane, sizeof(double));
-  data->ctf2 = fz_alloc(plane, sizeof(double));
-  data->group_images = fz_alloc(scan->n_groups, sizeof(double));
-  data->signal_tau2 = fz_alloc(shells, sizeof(double));
-  if (!data->sigma2 || !data->largest || !data->power || !data->ctf2 || !data->group_images || !data->signal_tau2)
-    return FZ_ENOMEM;
+  double images = fmax(1, data->group_images[g] = (double)scan->words[3 * plane + g]);
+  double *background = data->background + g * shells;
+  for (int s = 1; s < shells; s++) {
+    ptrdiff_t at = g * shells + s;
+    data->power[at] = fmax(fz_fixed_to_double(scan->words[at], scan->scale) / images, LEAST_POWER);
+    data->ctf2[at] = fz_fixed_to_double(scan->words[2 * plane + at], scan->scale) / images;
+    seen[s] = fmax(fz_fixed_to_double(scan->words[plane + at], scan->scale) / images, LEAST_POWER);
+  }
+  fz_window_spectrum_undo(window, seen, background);
+  /* Taking the background's mean away has emptied the lowest shells: what was left of them tells little. */
+  for (int s = 2; s >= 0 && shells > 3; s--) background[s] = fmax(background[s], background[3]);
+}
+
+fz_status fz_scan_finish(const fz_scan *scan, fz_dataset *data) {
+  ptrdiff_t plane = (ptrdiff_t)scan->n_groups * scan->n_shells;
+  fz_window_spectrum *window = fz_preprocess_background_window(data->preprocess);
+  double *seen = fz_alloc(scan->n_shells, sizeof *seen), scale = scan->scale;
+  fz_status st = window && seen ? make_spectra(data) : FZ_ENOMEM;
+  if (st != FZ_OK) goto done;
   memcpy(data->largest, scan->largest, sizeof(double) * (size_t)plane);
   data->largest_ctf = scan->largest_ctf;
   double n = 0, sum = fz_fixed_to_double(scan->words[scan->n_words - 2], scale);
   for (int g = 0; g < scan->n_groups; g++) n += (double)scan->words[3 * plane + g];
   double variance = fz_fixed_to_double(scan->words[scan->n_words - 1], scale) / n - sum / n * (sum / n);
   data->contrast = n > 1 && variance > 0 ? sum / n / sqrt(variance / n) : 0;
-  for (int g = 0; g < scan->n_groups; g++) {
-    double images = fmax(1, data->group_images[g] = (double)scan->words[3 * plane + g]);
-    double *sigma2 = data->sigma2 + g * shells;
-    for (int s = 1; s < shells; s++) {
-      ptrdiff_t at = g * shells + s;
-      data->power[at] = fz_fixed_to_double(scan->words[at], scale) / images;
-      data->ctf2[at] = fz_fixed_to_double(scan->words[2 * plane + at], scale) / images;
-      sigma2[s] = fmax(fz_fixed_to_double(scan->words[plane + at], scale) / images, 1e-6);
-    }
-    /* Taking the background's mean away has emptied the lowest shells. */
-    for (int s = 2; s >= 0 && shells > 3; s--) sigma2[s] = fmax(sigma2[s], sigma2[3]);
-  }
-  fz_dataset_estimate_signal(data);
-  return FZ_OK;
+  for (int g = 0; g < scan->n_groups; g++) finish_group(scan, g, window, seen, data);
+  fz_spectra_begin(data);
+done:
+  fz_window_spectrum_destroy(&window);
+  fz_free(&seen);
+  return st;
 }

@@ -31,7 +31,7 @@ void fz_scan_clear(fz_scan *scan);
 fz_status fz_scan_part(fz_scan *scan, const fz_dataset *data, int64_t first, int64_t n, uint8_t *fault,
                        fz_image_moments *moments, fz_error *err);
 
-/** From the summed scan: sigma2, signal_tau2, largest, contrast of the dataset. calls local. fails FZ_ENOMEM */
+/** From the summed scan: all spectra, largest, contrast of the dataset. calls local. fails FZ_ENOMEM */
 fz_status fz_scan_finish(const fz_scan *scan, fz_dataset *data);
 
 #endif

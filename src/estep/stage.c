@@ -9,6 +9,7 @@
 
 /* Adaptive search goes on in the cells of each coarser level that hold this share of an image's posterior there. */
 static const double CAPTURED = 0.999;
+static const double PI = 3.14159265358979323846;
 
 typedef struct fz_stage_scratch {
   fz_tile_source source;
@@ -40,6 +41,20 @@ static void find_bounds(const fz_dataset *data, int kmax, double *b, double *a) 
       *b = fmax(*b, 4 * 2 * c * data->largest[g * data->n_shells + s] / noise);
       *a = fmax(*a, 4 * 2 * c * c / noise);
     }
+}
+
+/* Half of what any image can have in its power over the noise: of images with hardly any noise very much. */
+static double largest_gain(const fz_dataset *data, int kmax) {
+  double largest = 0;
+  for (ptrdiff_t g = 0; g < data->n_groups; g++) {
+    double gain = 0;
+    for (ptrdiff_t s = 1; s <= kmax + 1 && s < data->n_shells; s++) {
+      double x = data->largest[g * data->n_shells + s];
+      gain += PI * (double)s * x * x / data->sigma2[g * data->n_shells + s];
+    }
+    largest = fmax(largest, gain);
+  }
+  return largest;
 }
 
 fz_engine_setup fz_stage_engine_setup(const fz_stage *stage) {
@@ -115,8 +130,11 @@ fz_status fz_stage_open(fz_stage *stage, fz_dataset *data, const fz_stage_spec *
   stage->layout =
       fz_statistics_layout_make(stage->m, spec->kmax, spec->n_classes, data->n_groups, stage->quadrature.n_directions,
                                 stage->quadrature.n_shifts, spec->want, b, a, (double)data->n);
+  double gain = largest_gain(data, spec->kmax);
+  fz_statistics_bound_gains(&stage->layout, gain, (double)data->n);
   fz_engine_setup setup = fz_stage_engine_setup(stage);
   FZ_TRY(create[spec->engine][spec->double_precision](&setup, &stage->engine));
+  stage->engine.largest_gain = gain;
   FZ_TRY(open_rings(stage));
   stage->scratch = fz_alloc(spec->threads, sizeof *stage->scratch);
   stage->histogram = fz_alloc(stage->quadrature.n_directions + stage->quadrature.n_shifts, sizeof(double));

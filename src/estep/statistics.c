@@ -1,6 +1,10 @@
 #include "estep/statistics.h"
 
+#include <math.h>
+
 #include "core/fixed.h"
+
+static const double ROOM = 1e6; /* for each image, in sections that are not moments of the map */
 
 fz_statistics_layout fz_statistics_layout_make(int m, int kmax, int n_classes, int n_groups, int n_directions,
                                                int n_shifts, int want, double bound_b, double bound_a, double images) {
@@ -32,7 +36,7 @@ fz_statistics_layout fz_statistics_layout_make(int m, int kmax, int n_classes, i
   l.scale[FZ_SECTION_B] = fz_fixed_scale(bound_b, terms);
   l.scale[FZ_SECTION_A] = fz_fixed_scale(bound_a, terms);
   l.scale[FZ_SECTION_GRADIENT] = l.scale[FZ_SECTION_B] / 256; /* model slices may exceed the data for a while */
-  for (int s = FZ_SECTION_CLASS; s < FZ_SECTIONS; s++) l.scale[s] = fz_fixed_scale(1e6, (int64_t)images + 1);
+  for (int s = FZ_SECTION_CLASS; s < FZ_SECTIONS; s++) l.scale[s] = fz_fixed_scale(ROOM, (int64_t)images + 1);
   l.scale[FZ_SECTION_IMAGES] = 1;
   for (int s = 0; s < FZ_SECTIONS; s++) {
     l.offset[s] = l.total;
@@ -40,6 +44,11 @@ fz_statistics_layout fz_statistics_layout_make(int m, int kmax, int n_classes, i
     l.total += length[s];
   }
   return l;
+}
+
+void fz_statistics_bound_gains(fz_statistics_layout *l, double gain, double images) {
+  double scale = fz_fixed_scale(fmax(ROOM, 8 * gain), (int64_t)images + 1);
+  l->scale[FZ_SECTION_GAIN] = l->scale[FZ_SECTION_RESIDUAL] = scale;
 }
 
 void fz_statistics_read(const fz_statistics_layout *layout, const int64_t *words, fz_section section, double *out) {

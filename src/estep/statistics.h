@@ -36,6 +36,10 @@ typedef struct fz_statistics_layout {
 fz_statistics_layout fz_statistics_layout_make(int m, int kmax, int n_classes, int n_groups, int n_directions,
                                                int n_shifts, int want, double bound_b, double bound_a, double images);
 
+/** Room for gains up to `gain` nats per image and residuals of maps that fit worse than none by as much; for the start
+ *  there is room for a million. */
+void fz_statistics_bound_gains(fz_statistics_layout *layout, double gain, double images);
+
 /** The section as doubles. */
 void fz_statistics_read(const fz_statistics_layout *layout, const int64_t *words, fz_section section, double *out);
 double fz_statistics_scalar(const fz_statistics_layout *layout, const int64_t *words, fz_section section, ptrdiff_t i);

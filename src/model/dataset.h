@@ -30,6 +30,7 @@ typedef struct fz_dataset {
   fz_preprocess *preprocess;
   int box, n_groups, n_shells; /* noise groups = optics groups; shells 0 .. box/2 */
   double pixel_A, mask_radius_px;
+  double mask_share;            /* of white noise that the mask leaves: mean of its square over the box */
   int64_t n;                    /* usable particles */
   int64_t *particle;            /* [n] table index, in tile order: by group, half-set, then the file's order */
   int64_t n_tiles, *tile_first; /* [n_tiles + 1]; a tile never mixes groups or half-sets */
@@ -38,13 +39,16 @@ typedef struct fz_dataset {
   fz_image_state *state;   /* [table->n] */
   fz_pose_memory *memory;  /* [table->n] posteriors, for importance sampling; NULL in runs without it */
   fz_pose_average average; /* of all images' posteriors, for the same */
-  double *sigma2;          /* [n_groups][n_shells] noise power per orthonormal coefficient */
-  double *signal_tau2;     /* [n_shells] (mean|X|^2 - noise)/mean c^2, floored: power per slice coefficient */
-  double *power, *ctf2;    /* [n_groups][n_shells] means over the group's images of |X|^2 and c^2 */
-  double *group_images;    /* [n_groups] */
-  double *largest;         /* [n_groups][n_shells] largest |X| of any image: bounds of the exact sums */
-  double largest_ctf;      /* largest |c| */
-  double contrast; /* of all images at low resolution, in its standard errors: below -5 the particles are dark */
+  /* Spectra (estep/spectra.h), [n_groups][n_shells] in power per orthonormal coefficient. */
+  double *background;   /* what the opening scan saw outside the mask */
+  double *noise;        /* the present estimate of the noise */
+  double *sigma2;       /* what likelihoods divide by: the noise, or more while a run anneals */
+  double *signal_tau2;  /* [n_shells] power of the map per slice coefficient */
+  double *power, *ctf2; /* [n_groups][n_shells] means over the group's images of |X|^2 and c^2 */
+  double *group_images; /* [n_groups] */
+  double *largest;      /* [n_groups][n_shells] largest |X| of any image: bounds of the exact sums */
+  double largest_ctf;   /* largest |c| */
+  double contrast;      /* of all images at low resolution, in its standard errors: below -5 the particles are dark */
 } fz_dataset;
 
 #endif

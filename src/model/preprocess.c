@@ -8,7 +8,7 @@
 
 struct fz_preprocess {
   int n;
-  double share, background_share, background_pixels;
+  double share, background_share, background_pixels, least;
   double *mask;    /* [n][n] */
   double *outside; /* [n][n] 1 at background pixels, which make the statistics; 0 elsewhere */
   fz_image_transform *transform;
@@ -64,6 +64,19 @@ double fz_preprocess_mask_share(const fz_preprocess *p) {
   return p->share;
 }
 
+fz_window_spectrum *fz_preprocess_background_window(const fz_preprocess *p) {
+  ptrdiff_t size = (ptrdiff_t)p->n * p->n;
+  double *window = fz_alloc(size, sizeof *window);
+  for (ptrdiff_t i = 0; window && i < size; i++) window[i] = 1 - p->mask[i];
+  fz_window_spectrum *w = window ? fz_window_spectrum_create(p->n, window, p->outside) : NULL;
+  fz_free(&window);
+  return w;
+}
+
+void fz_preprocess_set_least_deviation(fz_preprocess *p, double least) {
+  p->least = least;
+}
+
 ptrdiff_t fz_preprocess_scratch_size(const fz_preprocess *p) {
   return (ptrdiff_t)sizeof(double) * p->n * p->n;
 }
@@ -94,11 +107,16 @@ static fz_image_fault background_statistics(const fz_preprocess *p, const float 
   return *sd > 1e-6 * fabs(*mean) && *sd > 0 ? FZ_IMAGE_GOOD : FZ_IMAGE_CONSTANT;
 }
 
+double fz_preprocess_background_deviation(const fz_preprocess *p, const float *pixels) {
+  double mean = 0, sd = 0;
+  return background_statistics(p, pixels, &mean, &sd) == FZ_IMAGE_NOT_FINITE ? NAN : sd;
+}
+
 fz_image_fault fz_preprocess_image(const fz_preprocess *p, const float *pixels, void *scratch, double complex *half) {
   double mean, sd, *z = scratch;
   fz_image_fault fault = background_statistics(p, pixels, &mean, &sd);
   if (fault) return fault;
-  double scale = 1 / sd;
+  double scale = 1 / hypot(sd, p->least);
   for (ptrdiff_t i = 0; i < (ptrdiff_t)p->n * p->n; i++) z[i] = (pixels[i] - mean) * scale * p->mask[i];
   fz_image_transform_of(p->transform, z, half);
   return FZ_IMAGE_GOOD;
@@ -109,7 +127,7 @@ fz_image_fault fz_preprocess_background(const fz_preprocess *p, const float *pix
   double mean, sd, *z = scratch;
   fz_image_fault fault = background_statistics(p, pixels, &mean, &sd);
   if (fault) return fault;
-  double scale = 1 / (sd * sqrt(p->background_share));
+  double scale = 1 / (hypot(sd, p->least) * sqrt(p->background_share));
   for (ptrdiff_t i = 0; i < (ptrdiff_t)p->n * p->n; i++) z[i] = (pixels[i] - mean) * scale * (1 - p->mask[i]);
   fz_image_transform_of(p->transform, z, half);
   return FZ_IMAGE_GOOD;

@@ -9,6 +9,7 @@
 
 #include "core/status.h"
 #include "model/frequencies.h"
+#include "model/window_spectrum.h"
 
 typedef struct fz_preprocess fz_preprocess;
 
@@ -30,6 +31,18 @@ void fz_preprocess_destroy(fz_preprocess **p);
 
 /** Mean over the image of mask^2: the share of the noise power that the mask leaves. */
 double fz_preprocess_mask_share(const fz_preprocess *p);
+
+/** What turns the spectrum of the background, as fz_preprocess_background shows it, into that of the noise.
+ *  owns    the caller.  calls local.  fails NULL without memory */
+fz_window_spectrum *fz_preprocess_background_window(const fz_preprocess *p);
+
+/** Standard deviation of the background's pixels, as stored; not a number when pixels are not.  calls local,
+ * thread-safe */
+double fz_preprocess_background_deviation(const fz_preprocess *p, const float *pixels);
+
+/** Images are divided by hypot(sd_out, least) instead of sd_out, in the scale of the stored pixels; at first least is
+ *  0.  For sets without noise, whose background says nothing of their scale.  calls local, not during images */
+void fz_preprocess_set_least_deviation(fz_preprocess *p, double least);
 
 /** Scratch that one thread passes in: [fz_preprocess_scratch_size] bytes from fz_alloc. */
 ptrdiff_t fz_preprocess_scratch_size(const fz_preprocess *p);

@@ -12,7 +12,7 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 
-enum { FZ_RUN_STARTS_MAX = 64 };
+enum { FZ_RUN_STARTS_MAX = 64, FZ_RUN_CLASSES_MAX = 32 };
 
 typedef enum fz_run_phase { FZ_RUN_CLIMB, FZ_RUN_COMPARE, FZ_RUN_REFINE, FZ_RUN_POLISH, FZ_RUN_COMPLETE } fz_run_phase;
 
@@ -40,7 +40,8 @@ typedef struct fz_run_host {
 
 typedef struct fz_run_settings {
   uint64_t seed;
-  int starts, n_classes, threads;
+  int starts, most_starts; /* more than `starts` while the best two disagree */
+  int n_classes, threads;
   fz_engine_kind engine;
   bool double_precision;
   fz_marginalization marginalization;
@@ -50,31 +51,61 @@ typedef struct fz_run_settings {
   fz_schedule schedule;
   fz_sampling_options sampling;
   int max_refine_passes;
+  double annealing;      /* of the climb (estep/spectra.h), 0: none; it is taken back in the refinement */
+  int annealed_passes;   /* that this takes, for estimates of time only */
   bool polish_poses;     /* in the end */
   const double *initial; /* [box]^3 a starting map instead of random ones, or NULL; borrowed */
   int initial_kmax;      /* band limit at which it is taken up */
 } fz_run_settings;
 
+/* How far the maps of the refinement can be trusted, as of the pass that made them: doubles, for checkpoints. */
+enum { FZ_RUN_TRUST_NUMBERS = 4 };
+typedef struct fz_run_trust {
+  double reach;          /* band limit that they were solved for, shells */
+  double shell;          /* to which the half-maps agree (FSC 0.143), and agree because of poses */
+  double foretold_shell; /* to which the map should agree with the truth (FSC 0.5), with the views there are */
+  double information;    /* that an image has of its pose, in the mean, nats */
+} fz_run_trust;
+
+enum { FZ_RUN_CURVES = 3 };
+
 typedef struct fz_run {
-  fz_run_settings settings;
-  fz_dataset *data; /* borrowed */
+  fz_run_settings settings; /* sampling.shift_range_px grows with the images' shifts */
+  fz_dataset *data;         /* borrowed */
   fz_run_host host;
   const fz_objective *view; /* open stage, or NULL */
   const fz_stage *stage;
+  int scored_half; /* whose grid of poses the open stage has */
   fz_optimizer *optimizer;
 
   /* The state. */
-  int64_t phase, start, rung, pass, kmax, reach, stale, climbing, n_fsc;
+  int64_t phase;
+  int64_t starts, start, rung; /* of the climb; starts: as many as are known to be needed */
+  int64_t compared_from;       /* first of the starts that are compared; above 0: they climb further */
+  int64_t pass, kmax;          /* of the refinement */
+  int64_t climbing, halves;    /* 1: there is an optimizer, there are half-maps */
+  int64_t all_shifts;          /* 1: shifts are looked for everywhere, not around the last ones */
+  int64_t fallen;              /* 1: a pass was taken back */
+  int64_t n_fsc;
   int64_t m, best_m; /* work box of w, of best_w; 0: none */
-  double best_gain, best_shell;
-  double cost_done; /* in units of the cost model */
-  double passes;    /* cost-weighted: images evaluated / N, all starts and refinement together */
+  double best_gain, second_gain;
+  double likeness, agreed_shell; /* of the best two starts: mean correlation, shell (FSC 0.5); 0: not compared */
+  double annealing;              /* present */
+  double noise_change;           /* of the mean gain, from one pass to the next, by the noise alone */
+  double cost_done;              /* in units of the cost model */
+  double passes;                 /* cost-weighted: images evaluated / N, all starts and refinement together */
   double start_gain[FZ_RUN_STARTS_MAX];
-  double *w;                  /* [n_classes][m]^3 */
-  double *best_w;             /* [n_classes][best_m]^3 */
-  double *half[2];            /* [n_classes][m]^3, after a refinement pass */
-  fz_image_state *best_state; /* [table->n] */
-  double *fsc;                /* [n_classes][data->n_shells] between the halves; 1 beyond nothing, 0 beyond the band */
+  double *w;                           /* [n_classes][m]^3 */
+  double *half[2];                     /* [n_classes][m]^3, of the half-sets, from the first refinement pass on */
+  fz_run_trust now, better;            /* of these maps, of those kept */
+  double *fsc, *fsc_turned, *foretold; /* one array, [3][n_classes][data->n_shells]: correlation of the half-maps, whole
+                                          and without their rotational averages (model/shells.h); what they foretell of
+                                          the truth (metrics/coverage.h); 0 beyond the band */
+  /* In the climb, the best two starts: [n_classes][best_m]^3 each.  In the refinement best_w holds the maps before the
+   * last pass, of all images and of the halves: [3][n_classes][best_m]^3. */
+  double *best_w, *second_w;
+  fz_image_state *best_state; /* [table->n] poses found with them */
+  double *better_curves;      /* [3][n_classes][data->n_shells] as fsc */
 
   /* Of the last step, for reports. */
   double last_gain;

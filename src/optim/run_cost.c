@@ -1,6 +1,7 @@
 /* What share of a run is done: by a cost model. */
 #include <math.h>
 
+#include "optim/run_memory.h"
 #include "optim/run_private.h"
 
 static const double TYPICAL_SAMPLE = 6e5; /* cost of an image's sample, mostly slices, over the band's square */
@@ -26,27 +27,13 @@ double fz_run_cost_of_pass(const fz_run_settings *s, const fz_dataset *data, int
   return (double)data->n * image * s->n_classes;
 }
 
-static double cost_of_climb(const fz_run_settings *s, const fz_dataset *data) {
-  double cost = 0;
-  for (int i = 0; i < s->schedule.n_ladder; i++)
-    cost += s->schedule.ladder[i].passes * fz_run_cost_of_pass(s, data, FZ_RUN_CLIMB, s->schedule.ladder[i].kmax);
-  return cost;
-}
-
 static double total_cost(const fz_run_settings *s, const fz_dataset *data) {
+  fz_run_place place[FZ_RUN_PLACES];
+  int n = fz_run_places(s, place);
   double cost = 0;
-  if (!s->initial) {
-    cost = s->starts * cost_of_climb(s, data);
-    if (s->starts > 1)
-      cost +=
-          s->starts * fz_run_cost_of_pass(s, data, FZ_RUN_COMPARE, s->schedule.ladder[s->schedule.n_ladder - 1].kmax);
-  }
-  int kmax = fz_run_first_refine_kmax(s);
-  for (int pass = 0; pass < s->max_refine_passes; pass++) {
-    cost += fz_run_cost_of_pass(s, data, FZ_RUN_REFINE, kmax);
-    if (kmax == s->schedule.kmax_limit) break;
-    kmax = fz_run_next_kmax(s, kmax);
-  }
+  for (int i = 0; i < n; i++)
+    if (place[i].phase < FZ_RUN_POLISH)
+      cost += place[i].passes * fz_run_cost_of_pass(s, data, place[i].phase, place[i].kmax);
   return cost;
 }
 

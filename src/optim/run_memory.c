@@ -44,21 +44,32 @@ static int64_t most(int64_t a, int64_t b) {
   return a > b ? a : b;
 }
 
-int fz_run_places(const fz_run_settings *s, fz_run_place *place) {
-  int n = 0, rungs = s->schedule.n_ladder;
-  for (int i = 0; i < rungs && !s->initial; i++)
-    place[n++] = (fz_run_place){FZ_RUN_CLIMB, s->schedule.ladder[i].kmax, i};
-  if (!s->initial && s->starts > 1)
-    place[n++] = (fz_run_place){FZ_RUN_COMPARE, s->schedule.ladder[rungs - 1].kmax, rungs - 1};
-  for (int kmax = fz_run_first_refine_kmax(s), last = 0, pass = 0;
-       kmax != last && pass < s->max_refine_passes && n < FZ_RUN_PLACES - 2; pass++) {
-    place[n++] = (fz_run_place){FZ_RUN_REFINE, kmax, 0};
+/* Each band limit once, up to the highest; the first one until nothing is annealed any more. */
+static int refinement_places(const fz_run_settings *s, fz_run_place *place, int n) {
+  int first = n, most = s->max_refine_passes;
+  for (int kmax = fz_run_first_refine_kmax(s, false), last = 0, pass = 0;
+       kmax != last && pass < most && n < FZ_RUN_PLACES - 2; pass++) {
+    place[n++] = (fz_run_place){FZ_RUN_REFINE, kmax, 0, pass == 0 || last < s->schedule.kmax_foreseen};
     last = kmax;
     kmax = fz_run_next_kmax(s, kmax);
   }
+  if (s->annealed_passes > 1) place[first].passes = least(s->annealed_passes, most);
+  return n;
+}
+
+int fz_run_places(const fz_run_settings *s, fz_run_place *place) {
+  const fz_schedule *schedule = &s->schedule;
+  int n = 0, usual = schedule->n_ladder, all = fz_run_rungs(s, s->most_starts > s->starts);
+  for (int i = 0; i < all && !s->initial; i++) {
+    place[n++] = (fz_run_place){FZ_RUN_CLIMB, schedule->ladder[i].kmax, i,
+                                i < usual ? s->starts * schedule->ladder[i].passes : 0};
+    if (s->starts > 1 && (i + 1 == usual || i + 1 == all))
+      place[n++] = (fz_run_place){FZ_RUN_COMPARE, schedule->ladder[i].kmax, i, i < usual ? s->starts : 0};
+  }
+  n = refinement_places(s, place, n);
   int reach = place[n - 1].kmax;
-  if (s->polish_poses) place[n++] = (fz_run_place){FZ_RUN_POLISH, reach, 0};
-  place[n++] = (fz_run_place){FZ_RUN_COMPLETE, reach, 0};
+  if (s->polish_poses) place[n++] = (fz_run_place){FZ_RUN_POLISH, reach, 0, 1};
+  place[n++] = (fz_run_place){FZ_RUN_COMPLETE, reach, 0, 0};
   return n;
 }
 
@@ -123,7 +134,8 @@ static fz_status add_stage(const fz_run_settings *s, const fz_dataset *data, int
   if (at->phase == FZ_RUN_COMPARE) out->bytes[FZ_MEMORY_STATISTICS] = 8 * size.n_words;
   if (at->phase == FZ_RUN_REFINE) {
     out->bytes[FZ_MEMORY_STATISTICS] = 8 * (2 * size.n_words + size.n_moments + size.n_gradient);
-    out->bytes[FZ_MEMORY_VOLUMES] += 2 * 8 * k * m3;
+    /* Half-maps, three new maps, three that may be taken back; transforms of two maps to compare them. */
+    out->bytes[FZ_MEMORY_VOLUMES] += 8 * 8 * k * m3 + 2 * 8 * m3;
     if (sampled) out->bytes[FZ_MEMORY_STATES] += (int64_t)sizeof(fz_pose_memory) * data->table->n;
   }
   if (at->phase != FZ_RUN_CLIMB) return FZ_OK;
@@ -140,6 +152,12 @@ static int64_t results_bytes(const fz_run_settings *s, const fz_dataset *data) {
   return most(maps, tables) + WRITERS;
 }
 
+/* The best start and the second best. */
+static int64_t starts_bytes(const fz_run_settings *s) {
+  if (s->initial || s->starts < 2) return 0;
+  return 2 * 8 * s->n_classes * fz_run_voxels(fz_work_box(fz_run_climb_kmax(s, s->most_starts > s->starts)));
+}
+
 fz_status fz_run_memory_at(const fz_run_settings *s, const fz_dataset *data, int ranks, const fz_run_place *at,
                            fz_run_memory *out, fz_error *err) {
   int64_t k = s->n_classes, m3 = fz_run_voxels(fz_work_box(at->kmax));
@@ -147,13 +165,11 @@ fz_status fz_run_memory_at(const fz_run_settings *s, const fz_dataset *data, int
   out->bytes[FZ_MEMORY_STATES] = (int64_t)sizeof(fz_image_state) * data->table->n; /* of the best start */
   if (s->marginalization == FZ_MARGINALIZATION_IMPORTANCE)
     out->bytes[FZ_MEMORY_STATES] += (int64_t)sizeof(fz_pose_memory) * data->table->n;
-  if (s->starts > 1 && s->schedule.n_ladder)
-    out->bytes[FZ_MEMORY_VOLUMES] =
-        8 * k * fz_run_voxels(fz_work_box(s->schedule.ladder[s->schedule.n_ladder - 1].kmax));
+  if (at->phase < FZ_RUN_REFINE) out->bytes[FZ_MEMORY_VOLUMES] = starts_bytes(s);
   if (at->phase < FZ_RUN_POLISH) return add_stage(s, data, ranks, at, out, err);
   out->bytes[FZ_MEMORY_VOLUMES] += 3 * 8 * k * m3;
   if (at->phase == FZ_RUN_COMPLETE) {
-    const fz_run_place last = {FZ_RUN_REFINE, at->kmax, 0};
+    const fz_run_place last = {.phase = FZ_RUN_REFINE, .kmax = at->kmax};
     fz_stage_size size = stage_size(s, data, &last);
     /* An allowance: on four busy ranks so much more than is held was seen now and then. */
     out->bytes[FZ_MEMORY_EXCHANGE] = exchange_bytes(data, &size, ranks) * 4 / 3;
@@ -189,7 +205,8 @@ fz_status fz_run_checkpoint_bytes(const fz_run_settings *s, const fz_dataset *da
   if (s->marginalization == FZ_MARGINALIZATION_IMPORTANCE) images += (int64_t)sizeof(fz_pose_memory) * data->table->n;
   for (int i = 0; i < n; i++) {
     int64_t m3 = fz_run_voxels(fz_work_box(place[i].kmax)), bytes = 8 * k * m3;
-    if (place[i].phase >= FZ_RUN_POLISH) bytes *= 3;
+    if (place[i].phase >= FZ_RUN_REFINE) bytes *= 3; /* with half-maps */
+    if (place[i].phase == FZ_RUN_REFINE) bytes *= 2; /* and those that may be taken back */
     if (place[i].phase == FZ_RUN_CLIMB) {
       fz_stage_size size = stage_size(s, data, &place[i]);
       fz_optimizer_size optimizer;
@@ -197,11 +214,10 @@ fz_status fz_run_checkpoint_bytes(const fz_run_settings *s, const fz_dataset *da
       if (st != FZ_OK) return st;
       bytes += optimizer.state_bytes;
     }
+    if (place[i].phase < FZ_RUN_REFINE) bytes += starts_bytes(s);
     largest = most(largest, bytes);
   }
-  if (s->starts > 1 && !s->initial)
-    largest += 8 * k * fz_run_voxels(fz_work_box(s->schedule.ladder[s->schedule.n_ladder - 1].kmax));
-  *out = images + largest + 8 * (int64_t)data->n_shells * (data->n_groups + 1 + k);
+  *out = images + largest + 8 * (int64_t)data->n_shells * (data->n_groups + 1 + 2 * FZ_RUN_CURVES * k);
   return FZ_OK;
 }
 

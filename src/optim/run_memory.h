@@ -33,6 +33,7 @@ int64_t fz_run_memory_total(const fz_run_memory *memory);
 typedef struct fz_run_place {
   fz_run_phase phase;
   int kmax, rung; /* rung: of the ladder, in the climb */
+  double passes;  /* over all images, as far as can be foreseen: 0 where a run comes only if its maps are better */
 } fz_run_place;
 
 /** The places of a run in their order, each once: rungs of the ladder (without --init), comparison, refinement up to

@@ -8,15 +8,18 @@ static const double PI = 3.14159265358979323846;
 static const double DIRECTION_STEP = 1.4; /* times the band limit, radians */
 
 fz_schedule fz_schedule_default(int64_t n_images, int limit) {
-  static const fz_schedule_step steps[] = {{3, 1, 100}, {4, 1, 100}, {5, 1, 100},
-                                           {6, 1, 100}, {7, 1, 100}, {8, 2, 200}};
-  fz_schedule s = {.kmax_limit = limit};
-  for (size_t i = 0; i < sizeof steps / sizeof steps[0] && steps[i].kmax <= limit; i++) {
-    s.ladder[s.n_ladder] = steps[i];
-    /* Passes over very many images give no more than passes over enough of them. */
-    double enough = 20000.0 / (double)n_images;
-    if (enough < 1) s.ladder[s.n_ladder].passes *= enough;
-    s.n_ladder++;
+  static const fz_schedule_step steps[] = {{3, 1, 100}, {4, 1, 100}, {5, 1, 100}, {6, 1, 100},
+                                           {7, 1, 100}, {8, 2, 200}, {10, 2, 200}};
+  const int n = (int)(sizeof steps / sizeof steps[0]), further = n - 1;
+  fz_schedule s = {.kmax_limit = limit, .kmax_foreseen = limit};
+  for (int i = 0; i < n && steps[i].kmax <= limit; i++) {
+    s.ladder[i] = steps[i];
+    /* Passes over very many images give no more than passes over enough of them, one over few is soon done and too
+     * short a way. */
+    double enough = 20000.0 / (double)n_images, few = ceil(1000.0 / (double)n_images);
+    if (enough < 1) s.ladder[i].passes *= enough;
+    if (few > 1) s.ladder[i].passes *= few;
+    i < further ? s.n_ladder++ : s.n_further++;
   }
   if (!s.n_ladder) s.ladder[s.n_ladder++] = (fz_schedule_step){limit, 2, 100};
   return s;

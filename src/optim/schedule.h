@@ -11,11 +11,13 @@ typedef struct fz_schedule_step {
   int64_t batch_images;
 } fz_schedule_step;
 
-/* Steps 0 .. n_ladder - 1 are climbed by every start. */
+/* Steps 0 .. n_ladder - 1 are climbed by every start, n_further more by those that follow when the best two of the
+ * first are different maps. */
 typedef struct fz_schedule {
-  int n_ladder;
+  int n_ladder, n_further;
   fz_schedule_step ladder[FZ_SCHEDULE_MAX];
-  int kmax_limit; /* highest band limit of the refinement that follows */
+  int kmax_limit;    /* highest band limit of the refinement that follows */
+  int kmax_foreseen; /* that it may reach, for estimates of time only */
 } fz_schedule;
 
 typedef struct fz_sampling_options {
@@ -25,8 +27,8 @@ typedef struct fz_sampling_options {
   fz_direction_kind directions; /* a design has about as many points as the HEALPix grid of that step */
 } fz_sampling_options;
 
-/** The default ladder: shells 3 to 8 as far as `limit` allows, with fewer passes when there are very many images.
- *  limit: highest usable shell (box/2 - 2 or the user's resolution) */
+/** The default ladder: shells 3 to 8, then 10, as far as `limit` allows, with fewer passes when there are very many
+ * images. limit: highest usable shell (box/2 - 2 or the user's resolution) */
 fz_schedule fz_schedule_default(int64_t n_images, int limit);
 
 /** Directions, in-plane angles and shifts for band limit kmax.  centred: shifts are looked for around each image's last

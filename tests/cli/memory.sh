@@ -20,7 +20,7 @@ check() {
 "$FRAZIL" --log warn simulate --box 24 --pixel-size 6 --snr 0.3 --n 200 --seed 3 --output small >/dev/null
 "$FRAZIL" --log warn simulate --box 128 --pixel-size 2 --snr 0.3 --n 40 --seed 3 --output large >/dev/null
 
-refine=(--particles middle/particles.star --init middle/truth.mrc --max-resolution 18.2 --max-passes 5 --shift-range 6)
+refine=(--particles middle/particles.star --init middle/truth.mrc --max-resolution 18.2 --annealing off --shift-range 6)
 climb=(--starts 1 --kmax-schedule 3,4 --max-resolution 28 --max-passes 1)
 check 1 1 "${refine[@]}" # refinement to shell 14
 check 2 1 "${refine[@]}"

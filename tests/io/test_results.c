@@ -158,20 +158,21 @@ static void one_class(void **state) {
   assert_map("one/half1.mrc", 1, 0, "half-map 1, poses shared: not gold standard; frazil 0.0 seed 7");
   assert_map("one/half2.mrc", 2, 0, "half-map 2, poses shared: not gold standard; frazil 0.0 seed 7");
   assert_has("one/fsc.star", "not gold standard", true);
-  assert_has("one/fsc.xml", "half-maps share poses: not gold standard", true);
+  assert_has("one/fsc.xml", "half-maps, poses shared: not gold standard", true);
   assert_has("one/particles.star", "not gold standard", true);
   assert_has("one/fsc.star", "0.730000", true); /* shell 3 */
   assert_png("one/fsc.png");
   assert_png("one/slices.png");
   assert_int_equal(access("one/class1_map.mrc", F_OK), -1);
 
-  x->r.gold_standard = true;
+  x->r.apart_A = 12.34;
   write_run(x, "one");
-  assert_map("one/half1.mrc", 1, 0, "half-map 1; frazil 0.0 seed 7");
+  assert_map("one/map.mrc", 0, 0, "map; frazil 0.0 seed 7");
+  assert_map("one/half1.mrc", 1, 0, "half-map 1, refined apart beyond 12.3 A; frazil 0.0 seed 7");
   const char *texts[] = {"one/fsc.star", "one/fsc.xml", "one/particles.star"};
   for (int i = 0; i < 3; i++) {
     assert_has(texts[i], "not gold standard", false);
-    assert_has(texts[i], "gold standard", true);
+    assert_has(texts[i], "refined apart beyond 12.3 A", true);
   }
   free_run(x);
 }

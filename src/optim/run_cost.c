@@ -37,11 +37,23 @@ static double total_cost(const fz_run_settings *s, const fz_dataset *data) {
   return cost;
 }
 
+/* Of starts that were not planned. */
+static double cost_of_more_starts(const fz_run *run) {
+  const fz_run_settings *s = &run->settings;
+  bool further = fz_run_climbs_further(run);
+  double cost = fz_run_cost_of_pass(s, run->data, FZ_RUN_COMPARE, fz_run_climb_kmax(s, further));
+  for (int i = 0; i < fz_run_rungs(s, further); i++)
+    cost += s->schedule.ladder[i].passes * fz_run_cost_of_pass(s, run->data, FZ_RUN_CLIMB, s->schedule.ladder[i].kmax);
+  return (double)(run->starts - s->starts) * cost;
+}
+
 double fz_run_fraction(const fz_run *run) {
   if (run->phase == FZ_RUN_COMPLETE) return 1;
   double done = run->cost_done;
   if (run->optimizer)
     done += fz_optimizer_passes(run->optimizer) *
             fz_run_cost_of_pass(&run->settings, run->data, FZ_RUN_CLIMB, fz_run_present_kmax(run));
-  return fmin(0.999, done / total_cost(&run->settings, run->data));
+  double total = total_cost(&run->settings, run->data);
+  if (run->starts > run->settings.starts) total += cost_of_more_starts(run);
+  return fmin(0.999, done / total);
 }

@@ -62,7 +62,7 @@ static fz_status rank_start(fz_run *run, double gain) {
   return FZ_OK;
 }
 
-static fz_status take_best(fz_run *run) {
+static void take_best(fz_run *run) {
   fz_free(&run->w);
   run->w = run->best_w;
   run->m = run->best_m;
@@ -70,7 +70,6 @@ static fz_status take_best(fz_run *run) {
   run->best_m = 0;
   fz_free(&run->second_w);
   memcpy(run->data->state, run->best_state, sizeof *run->best_state * (size_t)run->data->table->n);
-  return FZ_OK;
 }
 
 /* ---- do they agree? ---- */
@@ -209,9 +208,9 @@ static fz_status end_starts(fz_run *run, fz_error *err) {
     return FZ_OK;
   }
   report_starts(run);
-  st = take_best(run);
+  take_best(run);
   fz_run_begin_refinement(run);
-  return st;
+  return FZ_OK;
 }
 
 /* A common E-step decides between starts: same band limit, quadrature and noise. */

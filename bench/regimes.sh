@@ -14,9 +14,9 @@
 #   --help          this text
 # claim_A: resolution_A of status.json.  truth_A: FSC = 0.5 of the map, aligned, against the true one.  limit_A: the same of
 # a backprojection from the true poses; ratio: truth / limit.  mean, median: errors of the poses in degrees, in the hand
-# that fits.  A row is right when truth is within 8 % of limit, or within a shell of the last one, box/2 - 2; honest when
-# the claim is not better than truth by more than 10 %, or the verdict is `uncertain`.  It passes when it is honest and
-# right; where the set is hopeless, honest and uncertain will do.
+# that fits.  A row is right when truth is within 8 % of limit, or at Nyquist (a shell less); honest when the claim is
+# not better than truth by more than 10 %, or the verdict is `uncertain`.  It passes when it is honest and right; where
+# the set is hopeless, honest and uncertain will do.
 set -eu -o pipefail
 source "$(dirname "$0")/common.sh"
 
@@ -136,7 +136,7 @@ reconstruct() {
 judge() {
   awk -v hope="$1" -v box="$2" -v claim="$3" -v truth="$4" -v shell="$5" -v limit="$6" -v verdict="$7" 'BEGIN {
     if (truth == "-") {print "- no no FAIL"; exit}
-    right = truth <= 1.08 * limit || shell >= int(box / 2) - 3
+    right = truth <= 1.08 * limit || shell >= int(box / 2) - 1
     unsure = verdict == "uncertain"
     honest = unsure || (claim > 0 && claim * 1.1 >= truth)
     pass = honest && (right || (hope == "hopeless" && unsure))

@@ -66,7 +66,7 @@ static fz_marginalization marginalization_named(const char *name, fz_engine_kind
 /* Highest band limit, shells: Nyquist's, or the user's. */
 static fz_status band_limit(const fz_reconstruction *s, int *limit, fz_error *err) {
   double box_A = s->data.box * s->data.pixel_A, asked = s->r->max_resolution_A;
-  int nyquist = s->data.box / 2 - 2;
+  int nyquist = s->data.box / 2 - 1;
   *limit = nyquist;
   if (!(asked > 0)) return FZ_OK;
   double shell = box_A / asked;

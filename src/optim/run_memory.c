@@ -49,7 +49,8 @@ static int refinement_places(const fz_run_settings *s, fz_run_place *place, int 
   int first = n, most = s->max_refine_passes;
   for (int kmax = fz_run_first_refine_kmax(s, false), last = 0, pass = 0;
        kmax != last && pass < most && n < FZ_RUN_PLACES - 2; pass++) {
-    place[n++] = (fz_run_place){FZ_RUN_REFINE, kmax, 0, pass == 0 || last < s->schedule.kmax_foreseen};
+    double here = kmax == s->schedule.kmax_limit && pass + 1 < most ? 2 : 1; /* the last band limit twice */
+    place[n++] = (fz_run_place){FZ_RUN_REFINE, kmax, 0, pass == 0 || last < s->schedule.kmax_foreseen ? here : 0};
     last = kmax;
     kmax = fz_run_next_kmax(s, kmax);
   }

@@ -88,9 +88,10 @@ static void end_refinement(fz_run *run) {
   run->best_m = 0;
 }
 
-static void choose_next_pass(fz_run *run, bool annealed) {
+static void choose_next_pass(fz_run *run, bool annealed, bool first_here) {
   int limit = run->settings.schedule.kmax_limit;
-  bool open = run->now.shell >= (double)run->kmax - 1 && run->kmax < limit;
+  /* The last band limit gets a second pass: its last shells were scored for the first time just now. */
+  bool open = run->now.shell >= (double)run->kmax - 1 && (run->kmax < limit || first_here);
   run->pass++;
   if (run->pass >= run->settings.max_refine_passes || !(open || annealed || run->all_shifts)) end_refinement(run);
   /* While the noise is annealed the band limit waits: poses settle where passes are cheap. */
@@ -99,7 +100,7 @@ static void choose_next_pass(fz_run *run, bool annealed) {
 
 /* What a pass has found becomes the state of the run; nothing is stopped any more. */
 static fz_status commit(fz_run *run, const pass *p) {
-  bool annealed = run->annealing > 0;
+  bool annealed = run->annealing > 0, first_here = run->now.reach < (double)run->kmax;
   fz_status st;
   FZ_TRY(fz_run_keep_better(run));
   FZ_TRY(fz_run_compare_halves(run, p->next, p->moments));
@@ -109,7 +110,7 @@ static fz_status commit(fz_run *run, const pass *p) {
   memcpy(run->w, p->whole, sizeof *run->w * (size_t)run->view->dim);
   for (int h = 0; h < 2; h++) memcpy(run->half[h], p->next[h], sizeof *run->w * (size_t)run->view->dim);
   fz_run_follow_shifts(run, &run->stage->spec);
-  choose_next_pass(run, annealed);
+  choose_next_pass(run, annealed, first_here);
   if (run->phase == FZ_RUN_REFINE) st = fz_run_join_halves(run, annealed);
 done:
   return st;

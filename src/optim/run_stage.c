@@ -6,6 +6,7 @@
 #include "core/random.h"
 #include "estep/spectra.h"
 #include "model/resample.h"
+#include "model/shells.h"
 #include "model/start.h"
 #include "optim/run_private.h"
 
@@ -102,6 +103,18 @@ done:
   return st;
 }
 
+/* One class's map on a finer grid.  Its last shells, of which images were weighed less and less, are left out: at full
+ * weight what they hold would do harm. */
+static fz_status refit(const fz_run *run, const double *from, int64_t from_m, double *to, int64_t to_m) {
+  bool rises = run->phase == FZ_RUN_REFINE && from_m < to_m;
+  if (!rises) return fz_resample(from, (int)from_m, to, (int)to_m);
+  double *kept = fz_alloc(fz_run_voxels(from_m), sizeof *kept);
+  fz_status st = kept ? fz_shells_take((int)from_m, from, (int)run->now.reach - 1, kept) : FZ_ENOMEM;
+  if (st == FZ_OK) st = fz_resample(kept, (int)from_m, to, (int)to_m);
+  fz_free(&kept);
+  return st;
+}
+
 /* The half-maps on the grid of the open stage, from the map of all images if there are none. */
 static fz_status fit_halves(fz_run *run, int64_t from, fz_error *err) {
   ptrdiff_t classes = run->settings.n_classes, dim = classes * fz_run_voxels(run->m);
@@ -111,8 +124,7 @@ static fz_status fit_halves(fz_run *run, int64_t from, fz_error *err) {
     double *fitted = fz_alloc(dim, sizeof *fitted);
     if (!fitted) return fz_fail(err, FZ_ENOMEM, "no memory for half-maps");
     for (int k = 0; k < classes && st == FZ_OK && run->half[h]; k++)
-      st = fz_resample(run->half[h] + k * fz_run_voxels(from), (int)from, fitted + k * fz_run_voxels(run->m),
-                       (int)run->m);
+      st = refit(run, run->half[h] + k * fz_run_voxels(from), from, fitted + k * fz_run_voxels(run->m), run->m);
     if (!run->half[h]) memcpy(fitted, run->w, sizeof *fitted * (size_t)dim);
     fz_free(&run->half[h]);
     run->half[h] = fitted;
@@ -130,7 +142,7 @@ static fz_status fit_volume(fz_run *run, fz_error *err) {
   for (int k = 0; k < classes && st == FZ_OK; k++) {
     double *to = w + k * fz_run_voxels(m);
     if (run->m)
-      st = fz_resample(run->w + k * fz_run_voxels(run->m), (int)run->m, to, m);
+      st = refit(run, run->w + k * fz_run_voxels(run->m), run->m, to, m);
     else if (run->settings.initial)
       st = fz_resample(run->settings.initial, run->data->box, to, m);
     else

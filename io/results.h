@@ -23,8 +23,8 @@ typedef struct fz_io_results {
   int n_shells;                      /* box/2 + 1 */
   const double *fsc;                 /* [n_classes][n_shells] between the half-maps */
   double mask_radius_px;             /* of the mask that fsc was computed in; 0: none */
-  double apart_A;                    /* the half-maps were refined apart beyond this resolution; 0: they share poses;
-                                        labels, titles and comments say so */
+  double apart_A;                    /* the half-maps were refined apart beyond this resolution: labels, titles and
+                                        comments say so */
   const fz_dataset *data;            /* the states of all particles; half = -1: excluded */
   const char *label;                 /* program, version, seed: one line for MRC labels and STAR comments */
 } fz_io_results;

@@ -30,11 +30,12 @@ static void choose_rows(fz_plan_sample *s, int64_t all) {
 /* Groups that the sample has no image of are taken to be as the first one that it has. */
 static void fill_groups(fz_dataset *data) {
   ptrdiff_t shells = data->n_shells, from = 0;
+  double **spectrum[FZ_DATASET_SPECTRA];
+  fz_dataset_list_spectra(data, spectrum);
   while (from < data->n_groups - 1 && data->group_images[from] == 0) from++;
   for (ptrdiff_t g = 0; g < data->n_groups; g++) {
-    double *const row[] = {data->background, data->noise, data->sigma2, data->power, data->ctf2, data->largest};
-    for (size_t i = 0; data->group_images[g] == 0 && i < sizeof row / sizeof row[0]; i++)
-      memcpy(row[i] + g * shells, row[i] + from * shells, sizeof(double) * (size_t)shells);
+    for (int i = 0; data->group_images[g] == 0 && i < FZ_DATASET_SPECTRA; i++)
+      memcpy(*spectrum[i] + g * shells, *spectrum[i] + from * shells, sizeof(double) * (size_t)shells);
   }
 }
 
@@ -74,29 +75,19 @@ void fz_plan_sample_clear(fz_plan_sample *s) {
   *s = (fz_plan_sample){0};
 }
 
-static double *copy(const double *from, ptrdiff_t n) {
-  double *to = fz_alloc(n, sizeof *to);
-  if (to) memcpy(to, from, sizeof *to * (size_t)n);
-  return to;
-}
-
-fz_status fz_plan_sample_teach(const fz_plan_sample *s, fz_dataset *data, fz_error *err) {
-  const fz_dataset *from = &s->data;
+fz_status fz_plan_sample_teach(fz_plan_sample *s, fz_dataset *data, fz_error *err) {
+  fz_dataset *from = &s->data;
+  double **have[FZ_DATASET_SPECTRA], **want[FZ_DATASET_SPECTRA];
   ptrdiff_t groups = from->n_groups, shells = from->n_shells;
-  data->background = copy(from->background, groups * shells);
-  data->noise = copy(from->noise, groups * shells);
-  data->sigma2 = copy(from->sigma2, groups * shells);
-  data->power = copy(from->power, groups * shells);
-  data->ctf2 = copy(from->ctf2, groups * shells);
-  data->largest = copy(from->largest, groups * shells);
-  data->signal_tau2 = copy(from->signal_tau2, shells);
-  data->group_images = copy(from->group_images, groups);
+  if (fz_dataset_make_spectra(data) != FZ_OK) return fz_fail(err, FZ_ENOMEM, "no memory for spectra");
+  fz_dataset_list_spectra(from, have);
+  fz_dataset_list_spectra(data, want);
+  for (int i = 0; i < FZ_DATASET_SPECTRA; i++) memcpy(*want[i], *have[i], sizeof(double) * (size_t)(groups * shells));
+  memcpy(data->signal_tau2, from->signal_tau2, sizeof(double) * (size_t)shells);
+  for (ptrdiff_t g = 0; g < groups; g++)
+    data->group_images[g] = from->group_images[g] * (double)data->n / (double)from->n;
   data->largest_ctf = from->largest_ctf;
   data->mask_share = from->mask_share;
   data->contrast = from->contrast;
-  if (!data->background || !data->noise || !data->sigma2 || !data->power || !data->ctf2 || !data->largest ||
-      !data->signal_tau2 || !data->group_images)
-    return fz_fail(err, FZ_ENOMEM, "no memory for spectra");
-  for (ptrdiff_t g = 0; g < groups; g++) data->group_images[g] *= (double)data->n / (double)from->n;
   return FZ_OK;
 }

@@ -20,6 +20,6 @@ fz_status fz_plan_sample_take(fz_mpi *comm, const fz_particles *table, const fz_
 void fz_plan_sample_clear(fz_plan_sample *s);
 
 /** The whole set with the sample's spectra: data holds table and order already. fails FZ_ENOMEM. calls local */
-fz_status fz_plan_sample_teach(const fz_plan_sample *s, fz_dataset *data, fz_error *err);
+fz_status fz_plan_sample_teach(fz_plan_sample *s, fz_dataset *data, fz_error *err);
 
 #endif

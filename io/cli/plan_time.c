@@ -50,7 +50,9 @@ static void time_place(const fz_run_settings *s, const fz_dataset *data, const f
   double sums = time_sum(l, r, (double)rates->reduced_bytes + RECORD * (double)data->n / evaluations);
   *out = (fz_plan_place){.place = rates->place, .measured = rates->measured, .passes = rates->place.passes};
   bool polish = rates->place.phase == FZ_RUN_POLISH;
-  double once = polish ? 0 : rates->open * crowding(l, 1) / fmax(1, out->passes / s->starts);
+  /* A refinement pass opens a stage for each half-set, a start one for each band limit. */
+  double opened = rates->place.phase == FZ_RUN_REFINE ? 2 : 1 / fmax(1, out->passes / s->starts);
+  double once = polish ? 0 : rates->open * crowding(l, 1) * opened;
   out->seconds = images + (polish ? 0 : evaluations * (alone + sums)) + once;
   out->share = out->seconds > 0 ? images / out->seconds : 0;
   out->bytes = (int64_t)(evaluations * (double)rates->reduced_bytes) + (int64_t)RECORD * data->n;

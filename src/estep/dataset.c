@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "core/memory.h"
 #include "core/random.h"
@@ -12,21 +13,34 @@ static int64_t half_run(int64_t n) {
   return run > 16 ? 16 : run < 1 ? 1 : run;
 }
 
+void fz_dataset_list_spectra(fz_dataset *data, double **spectrum[FZ_DATASET_SPECTRA]) {
+  double **const all[FZ_DATASET_SPECTRA] = {&data->background, &data->noise, &data->sigma2,
+                                            &data->power,      &data->ctf2,  &data->largest};
+  memcpy(spectrum, all, sizeof all);
+}
+
+fz_status fz_dataset_make_spectra(fz_dataset *data) {
+  double **spectrum[FZ_DATASET_SPECTRA];
+  fz_dataset_list_spectra(data, spectrum);
+  for (int i = 0; i < FZ_DATASET_SPECTRA; i++)
+    if (!(*spectrum[i] = fz_alloc((ptrdiff_t)data->n_groups * data->n_shells, sizeof(double)))) return FZ_ENOMEM;
+  data->group_images = fz_alloc(data->n_groups, sizeof(double));
+  data->signal_tau2 = fz_alloc(data->n_shells, sizeof(double));
+  return data->group_images && data->signal_tau2 ? FZ_OK : FZ_ENOMEM;
+}
+
 void fz_dataset_clear(fz_dataset *data) {
+  double **spectrum[FZ_DATASET_SPECTRA];
+  fz_dataset_list_spectra(data, spectrum);
+  for (int i = 0; i < FZ_DATASET_SPECTRA; i++) fz_free(spectrum[i]);
   fz_preprocess_destroy(&data->preprocess);
   fz_free(&data->particle);
   fz_free(&data->tile_first);
   fz_free(&data->half);
   fz_free(&data->state);
   fz_free(&data->memory);
-  fz_free(&data->background);
-  fz_free(&data->noise);
-  fz_free(&data->sigma2);
   fz_free(&data->signal_tau2);
-  fz_free(&data->power);
-  fz_free(&data->ctf2);
   fz_free(&data->group_images);
-  fz_free(&data->largest);
   *data = (fz_dataset){0};
 }
 

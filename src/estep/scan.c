@@ -7,6 +7,7 @@
 
 #include "core/fixed.h"
 #include "core/memory.h"
+#include "estep/dataset.h"
 #include "estep/spectra.h"
 
 enum { PART = 64, POWER = 0, BACKGROUND = 1, CTF2 = 2, CONTRAST_SHELLS = 6 };
@@ -183,17 +184,6 @@ fz_status fz_scan_part(fz_scan *scan, const fz_dataset *data, int64_t first, int
   return worst;
 }
 
-static fz_status make_spectra(fz_dataset *data) {
-  ptrdiff_t plane = (ptrdiff_t)data->n_groups * data->n_shells;
-  double **const spectrum[] = {&data->background, &data->noise, &data->sigma2,
-                               &data->power,      &data->ctf2,  &data->largest};
-  for (size_t i = 0; i < sizeof spectrum / sizeof spectrum[0]; i++)
-    if (!(*spectrum[i] = fz_alloc(plane, sizeof(double)))) return FZ_ENOMEM;
-  data->group_images = fz_alloc(data->n_groups, sizeof(double));
-  data->signal_tau2 = fz_alloc(data->n_shells, sizeof(double));
-  return data->group_images && data->signal_tau2 ? FZ_OK : FZ_ENOMEM;
-}
-
 /* Means over the group's images; seen [n_shells] is scratch. */
 static void finish_group(const fz_scan *scan, int g, const fz_window_spectrum *window, double *seen, fz_dataset *data) {
   ptrdiff_t shells = scan->n_shells, plane = scan->n_groups * shells;
@@ -214,7 +204,7 @@ fz_status fz_scan_finish(const fz_scan *scan, fz_dataset *data) {
   ptrdiff_t plane = (ptrdiff_t)scan->n_groups * scan->n_shells;
   fz_window_spectrum *window = fz_preprocess_background_window(data->preprocess);
   double *seen = fz_alloc(scan->n_shells, sizeof *seen), scale = scan->scale;
-  fz_status st = window && seen ? make_spectra(data) : FZ_ENOMEM;
+  fz_status st = window && seen ? fz_dataset_make_spectra(data) : FZ_ENOMEM;
   if (st != FZ_OK) goto done;
   memcpy(data->largest, scan->largest, sizeof(double) * (size_t)plane);
   data->largest_ctf = scan->largest_ctf;

@@ -100,7 +100,7 @@ static double largest_signal(const fz_dataset *data, int s) {
 }
 
 void fz_spectra_update_signal(fz_dataset *data, const double *cross, const double *fsc, int kmax) {
-  double last = HUGE_VAL, inside = mask_volume(data);
+  double last = HUGE_VAL, fall = 0, inside = mask_volume(data);
   for (int s = 1; s < data->n_shells; s++) {
     double precision = 0.5 * precision_of(data, s);
     if (s <= kmax) {
@@ -110,7 +110,8 @@ void fz_spectra_update_signal(fz_dataset *data, const double *cross, const doubl
       last = fmax(tau2, LEAST_RATIO * inside / precision);
       data->signal_tau2[s] = last;
     } else {
-      last *= fall_of(data, kmax);
+      if (s == kmax + 1) fall = fall_of(data, kmax);
+      last *= fall;
       data->signal_tau2[s] = fmin(last, largest_signal(data, s));
     }
   }
@@ -126,7 +127,7 @@ static double weigh(double background, double rest, double signal) {
 
 static double noise_of(const fz_dataset *data, ptrdiff_t at, double rest) {
   double power = power_of(data, at), b = fmin(data->background[at], power);
-  return fmin(weigh(b, fmin(rest, power), fmax(0, power - b)), power);
+  return weigh(b, fmin(rest, power), power - b);
 }
 
 void fz_spectra_begin(fz_dataset *data) {

@@ -14,6 +14,7 @@ struct fz_noise {
   double pixel_A, falloff_A, scale; /* scale: c */
   fz_fft *fft;                      /* NULL: white */
   double *white;                    /* [n][n] */
+  double *gain;                     /* [n][n/2+1] of white noise's transform, with the backward one's scale */
   double complex *half;             /* [n][n/2+1] */
 };
 
@@ -45,7 +46,14 @@ fz_noise *fz_noise_create(int n, double pixel_A, double falloff_A) {
   noise->fft = fz_fft_create(2, (const int[]){n, n}, 1, false);
   noise->white = fz_alloc((ptrdiff_t)n * n, sizeof *noise->white);
   noise->half = fz_alloc((ptrdiff_t)n * (n / 2 + 1), sizeof *noise->half);
-  if (!noise->fft || !noise->white || !noise->half) fz_noise_destroy(&noise);
+  noise->gain = fz_alloc((ptrdiff_t)n * (n / 2 + 1), sizeof *noise->gain);
+  if (!noise->fft || !noise->white || !noise->half || !noise->gain) {
+    fz_noise_destroy(&noise);
+    return NULL;
+  }
+  for (int y = 0; y < n; y++)
+    for (int x = 0; x <= n / 2; x++)
+      noise->gain[(ptrdiff_t)y * (n / 2 + 1) + x] = sqrt(power_at(noise, y, x)) / ((double)n * n);
   return noise;
 }
 
@@ -54,6 +62,7 @@ void fz_noise_destroy(fz_noise **noise) {
   fz_fft_destroy(&(*noise)->fft);
   fz_free(&(*noise)->white);
   fz_free(&(*noise)->half);
+  fz_free(&(*noise)->gain);
   fz_free(noise);
 }
 
@@ -67,9 +76,7 @@ void fz_noise_add(fz_noise *noise, uint64_t seed, int64_t i, double deviation, d
   memset(noise->white, 0, (size_t)size * sizeof *noise->white);
   fz_simulation_add_noise(seed, i, deviation, size, noise->white);
   fz_fft_forward(noise->fft, noise->white, noise->half);
-  for (int y = 0; y < n; y++)
-    for (int x = 0; x <= n / 2; x++)
-      noise->half[(ptrdiff_t)y * (n / 2 + 1) + x] *= sqrt(power_at(noise, y, x)) / (double)size;
+  for (ptrdiff_t k = 0; k < (ptrdiff_t)n * (n / 2 + 1); k++) noise->half[k] *= noise->gain[k];
   fz_fft_backward(noise->fft, noise->half, noise->white);
   for (ptrdiff_t r = 0; r < size; r++) pixels[r] += noise->white[r];
 }

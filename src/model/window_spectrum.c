@@ -6,7 +6,7 @@
 #include "core/fft.h"
 #include "core/memory.h"
 
-/* More would follow the noise of the estimate: 3 leave 3 % of a spectrum that falls by half in three shells. */
+/* More would follow the noise of the estimate. */
 enum { STEPS = 3 };
 
 struct fz_window_spectrum {

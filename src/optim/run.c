@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/log.h"
 #include "core/memory.h"
 #include "estep/spectra.h"
 #include "model/centring.h"

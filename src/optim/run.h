@@ -85,7 +85,6 @@ typedef struct fz_run {
   int64_t pass, kmax;          /* of the refinement */
   int64_t climbing, halves;    /* 1: there is an optimizer, there are half-maps */
   int64_t all_shifts;          /* 1: shifts are looked for everywhere, not around the last ones */
-  int64_t fallen;              /* 1: a pass was taken back */
   int64_t n_fsc;
   int64_t m, best_m; /* work box of w, of best_w; 0: none */
   double best_gain, second_gain;

@@ -67,7 +67,6 @@ fz_status fz_run_take_better(fz_run *run) {
   }
   run->m = run->best_m;
   run->last_gain = run->best_gain;
-  run->fallen = 1;
   memcpy(run->data->state, run->best_state, sizeof *run->best_state * (size_t)run->data->table->n);
   memcpy(&run->now, &run->better, sizeof run->now);
   memcpy(run->fsc, run->better_curves, sizeof *run->fsc * (size_t)(FZ_RUN_CURVES * run->n_fsc));

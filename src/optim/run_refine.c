@@ -3,10 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/log.h"
 #include "core/memory.h"
 #include "estep/spectra.h"
-#include "model/shells.h"
 #include "optim/run_private.h"
 
 /* What a pass works with; `next` are the half-maps that it finds, `whole` the map of all images. */

@@ -10,7 +10,7 @@
 #include "optim/run_private.h"
 
 static const double FSC_MAPS = 0.5; /* of a map and one that is as good */
-/* Mean correlation of two starts that found the same map: 0.88 and more, of a map and one on the way to it 0.7. */
+/* Mean correlation from which two starts count as the same map. */
 static const double ALIKE = 0.8;
 enum { LEAST_BOX = 24 };
 

@@ -41,7 +41,6 @@ void fz_run_scalars(fz_run *run, fz_state_list *list) {
                {"run/rung", &run->rung, "step of the ladder of band limits"},
                {"run/pass", &run->pass, "refinement passes done"},
                {"run/kmax", &run->kmax, "band limit of the refinement, shells"},
-               {"run/fallen", &run->fallen, "1: a pass was taken back"},
                {"run/climbing", &run->climbing, "1: an optimizer is under way and its state follows"},
                {"run/halves", &run->halves, "1: there are half-maps"},
                {"run/all_shifts", &run->all_shifts, "1: shifts are looked for everywhere, not around the last ones"},
